@@ -1,0 +1,54 @@
+# make demo, make test, make check: three commands, nothing else to know.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+UV := $(BIN)/uv
+DEMO ?=
+
+.PHONY: help setup demo test unit check lock docs clean
+
+help:            ## what there is to run
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv with every dependency, locked by hash
+
+$(STAMP): requirements/uv.lock requirements/dev.lock pyproject.toml
+	@echo "setup: installing what is missing into $(VENV)" >&2
+	@$(PYTHON) -m venv --without-pip $(VENV)
+	@$(PYTHON) -m pip --python $(BIN)/python install -q --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync -q --require-hashes --compile-bytecode requirements/dev.lock requirements/uv.lock
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup      ## controller, broker, three agents, 100 simulated devices; DEMO="--for 60" ends by itself
+	@exec $(BIN)/pyv-fleet demo $(DEMO)
+
+test: setup      ## every test, with the real broker, agents and browser
+	@$(BIN)/python -m pytest $(TESTS)
+
+unit: setup      ## the core alone: no I/O, seconds
+	@$(BIN)/python -m pytest tests/unit tests/house
+
+check: setup     ## ruff, mypy --strict, import-linter, no addresses in the locks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@! grep -n '://' requirements/*.lock
+	@$(BIN)/mkdocs build -q --strict --site-dir .cache/site
+
+docs: setup      ## the documentation as pages, on loopback
+	@$(BIN)/mkdocs serve
+
+lock: setup      ## compile requirements/*.lock anew (names, versions, hashes; no addresses)
+	@for spec in "--all-extras pyproject.toml dev" "--extra controller pyproject.toml controller" "pyproject.toml device" "requirements/uv.in uv"; do \
+	  set -- $$spec; out=requirements/$${@: -1}.lock; \
+	  $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command 'make lock' $${@:1:$$#-1} -o $$out; \
+	done
+
+clean:           ## remove what make made
+	@rm -rf $(VENV) .cache .demo .mypy_cache .ruff_cache .pytest_cache
