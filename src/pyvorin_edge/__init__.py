@@ -1,0 +1,1 @@
+"""What device and controller of a Pyvorin fleet must agree on: identity, hashing, envelopes, orders, reports, topics."""

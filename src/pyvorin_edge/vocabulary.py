@@ -1,0 +1,215 @@
+"""Every closed set of words on the wire and in the store, each with the sentence that a person reads."""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+
+class Word(enum.StrEnum):
+    """A member is the word as it is written; `sentence` is what it means to a person."""
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str) -> Self:
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.sentence = sentence
+        return word
+
+
+class Phase(Word):
+    """Where a device's update stands (PROTOCOL 6)."""
+
+    SETTLED = "settled", "nothing is under way"
+    WAITING = "waiting", "a new target waits for its time"
+    FETCHING = "fetching", "what the target needs is being fetched"
+    STAGING = "staging", "the target is being checked and laid ready"
+    SWITCHING = "switching", "the target is being put in force"
+    PROVING = "proving", "the target runs and must prove itself"
+    REVERTING = "reverting", "the device goes back to what last proved itself"
+
+
+class WaitingFor(Word):
+    """What a waiting device waits for (PROTOCOL 6)."""
+
+    WINDOW = "window", "its maintenance window is closed"
+    SPREAD = "spread", "its turn in the spread has not come"
+    LOCK = "lock", "an application holds the update lock"
+    DISK = "disk", "the disk has too little room"
+    CLOCK = "clock", "its clock is not synchronised"
+    LINK = "link", "it must be in session to begin"
+    SETTLE = "settle", "it has just connected and lets orders settle"
+    RETRY = "retry", "the next try after a failed fetch is not due"
+
+
+class Outcome(Word):
+    """How a target ended on a device (PROTOCOL 6)."""
+
+    COMMITTED = "committed", "it passed its gate"
+    FAILED = "failed", "it was tried and did not hold"
+    REJECTED = "rejected", "it was refused without a try"
+    SUPERSEDED = "superseded", "a newer target took its place"
+    INCONCLUSIVE = "inconclusive", "it could not be judged"
+
+
+class Cause(Word):
+    """Why a target failed, was rejected or stayed inconclusive."""
+
+    FETCH = "fetch", "what it needs could not be fetched in time"
+    DISK = "disk", "the disk could not take it"
+    INVALID = "invalid", "its config does not pass validation"
+    HASH = "hash", "its golden hash is not what the device computes"
+    GATE = "gate", "it did not become healthy within its gate"
+    SWITCH = "switch", "it could not be put in force"
+    BOOT_LOOP = "boot_loop", "the agent started four times under it without settling"
+    CUT_OFF = "cut_off", "under it the device could not reach its fleet"
+    UNREACHED = "unreached", "the fleet could not be reached under it nor without it"
+    POWER = "power", "the machine restarted four times while it was tried"
+    BELOW_FLOOR = "below_floor", "its security number is below the floor"
+    REVOKED = "revoked", "the trust document revokes it"
+    OVERLAY_CLOSED = "overlay_closed", "the overlay sets a key that the release does not open"
+    SIGNATURE = "signature", "no valid release signature"
+    UNSUPPORTED = "unsupported", "it needs something that this agent does not know"
+    MALFORMED = "malformed", "a field is missing or blank"
+    BUNDLE = "bundle", "its bundle cannot be taken by this agent"
+
+
+class Refusal(Word):
+    """Why a device refused an order (PROTOCOL 5, rules 1, 2, 8)."""
+
+    SIZE = "size", "larger than allowed"
+    ENVELOPE = "envelope", "not a readable envelope"
+    SIGNATURE = "signature", "not signed by enough keys of the role"
+    TYPE = "type", "its payload type does not fit the topic"
+    FLEET = "fleet", "it is for another fleet"
+    ADDRESS = "address", "it is for another channel, device or digest"
+    EPOCH = "epoch", "its epoch is not the trust document's"
+    TIME = "time", "it is issued in the future"
+    EXPIRED = "expired", "it has expired"
+    TRUST_EXPIRED = "trust_expired", "the trust document has expired"
+    EQUIVOCATION = "equivocation", "another order bears the same generation"
+    MALFORMED = "malformed", "a required field is missing or blank"
+    UNSUPPORTED = "unsupported", "it needs something that this agent does not know"
+    REPLAYED = "replayed", "this request was seen before"
+    RETAINED = "retained", "a request must not be retained"
+    OTHER_BOOT = "other_boot", "the request is for an earlier start of this device"
+    TRUST = "trust", "the trust document does not follow from the one in force"
+
+
+class Clock(Word):
+    """Whether a device's clock can be believed (PROTOCOL 5, rule 8)."""
+
+    SYNCED = "synced", "the clock is synchronised"
+    UNSYNCED = "unsynced", "the clock is not synchronised"
+
+
+class Standing(Word):
+    """Drift and lag together (PROTOCOL 7)."""
+
+    IN_STEP = "in_step", "it runs what was applied, and that is golden"
+    DRIFTED = "drifted", "its live config is not what was applied"
+    LAGGING = "lagging", "what was applied is not golden yet"
+    BOTH = "both", "edited, and behind as well"
+    UNKNOWN = "unknown", "not known"
+
+
+class DriftKind(Word):
+    """Kinds of drift (PROTOCOL 7)."""
+
+    EDITED = "edited", "the config file was edited"
+    ENVIRONMENT = "environment", "a variable or secret outside the file changed"
+    FOREIGN_RELEASE = "foreign_release", "it runs a release that the fleet did not order"
+
+
+class LagKind(Word):
+    """Kinds of lag (PROTOCOL 7)."""
+
+    PENDING = "pending", "on its way"
+    OVERDUE = "overdue", "late"
+    FAILED = "failed", "tried without success"
+
+
+class HealthStatus(Word):
+    """A device's own word on its health (PROTOCOL 6, 8)."""
+
+    HEALTHY = "healthy", "all is well"
+    DEGRADED = "degraded", "it works, with something amiss"
+    UNHEALTHY = "unhealthy", "it does not do its work"
+    STARTING = "starting", "it is starting"
+    STOPPING = "stopping", "it is stopping"
+    UNKNOWN = "unknown", "not known"
+
+
+class Connectivity(Word):
+    """Whether a device can be heard (PROTOCOL 6)."""
+
+    ONLINE = "online", "connected"
+    OFFLINE = "offline", "it left, or its connection broke"
+    LOST = "lost", "it fell silent without a word"
+    NEVER_SEEN = "never_seen", "enrolled, but never heard"
+
+
+class PresenceState(Word):
+    """What a presence message says."""
+
+    ONLINE = "online", "connected"
+    OFFLINE = "offline", "gone"
+
+
+class RuleKind(Word):
+    """What a rule of a directive does (PROTOCOL 5)."""
+
+    RELEASE = "release", "go to this release"
+    ROLLBACK = "rollback", "go back to this release at once"
+
+
+class DriftPolicy(Word):
+    """What follows from drift (PROTOCOL 5, 7)."""
+
+    ALERT = "alert", "raise an alert"
+    REMEDIATE = "remediate", "write the applied config back"
+
+
+class Verb(Word):
+    """What a request asks of a device (PROTOCOL 5)."""
+
+    REPORT = "report", "send a full report"
+    SNAPSHOT = "snapshot", "send the redacted live config"
+    LOGS = "logs", "send the last log lines"
+    REMEDIATE = "remediate", "write the applied config over the live one"
+
+
+class ResponseOutcome(Word):
+    """How a request ended."""
+
+    DONE = "done", "done"
+    REFUSED = "refused", "refused"
+    FAILED = "failed", "tried, without success"
+
+
+class ConfigFormat(Word):
+    """How a config is written."""
+
+    TOML = "toml", "TOML 1.0"
+    JSON = "json", "JSON"
+
+
+class Role(Word):
+    """Who may sign what (PROTOCOL 4)."""
+
+    ROOT = "root", "signs trust documents"
+    RELEASE = "release", "signs releases and bundles"
+    DIRECTIVE = "directive", "signs directives, assignments and requests"
+
+
+class Weekday(Word):
+    """A day of a maintenance window."""
+
+    MON = "mon", "Monday"
+    TUE = "tue", "Tuesday"
+    WED = "wed", "Wednesday"
+    THU = "thu", "Thursday"
+    FRI = "fri", "Friday"
+    SAT = "sat", "Saturday"
+    SUN = "sun", "Sunday"
