@@ -1,1 +1,1 @@
-"""What device and controller of a Pyvorin fleet must agree on: identity, hashing, envelopes, orders, reports, topics."""
+"""What device and controller must agree on: identity, hashing, envelopes, orders, reports, topics."""

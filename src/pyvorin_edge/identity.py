@@ -1,4 +1,4 @@
-"""Device ids, shards and order hashes: what places a device in its fleet (PROTOCOL 2, 3, 5). Serials come in as arguments."""
+"""Device ids, shards and order hashes: a device's place in its fleet (PROTOCOL 2, 3, 5). Serials are arguments."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def clean_serial(serial: str) -> str:
     """The serial without NUL and blanks; IdentityError if it is a placeholder that many boards share."""
     clean = serial.replace("\0", "").strip()
     if clean.lower() in _PLACEHOLDERS or not clean.strip("0-.") or not clean.lower().strip("f-"):
-        raise IdentityError(
-            f"serial {serial!r} is a placeholder that other boards share: give --serial or --device-id"
-        )
+        raise IdentityError(f"serial {serial!r} is a placeholder that other boards share: give --serial or --device-id")
     return clean
 
 
@@ -104,7 +102,7 @@ def shard_of(device_id: str) -> str:
 
 
 def order_hash(salt: str, device_id: str) -> str:
-    """A device's place in a rollout: the first 16 hex of SHA-256(salt ‖ id); below a rule's `below` it is in (PROTOCOL 5)."""
+    """A device's place in a rollout: first 16 hex of SHA-256(salt ‖ id); in where it is below `below` (PROTOCOL 5)."""
     return sha256_of(salt, device_id)[:16]
 
 

@@ -101,9 +101,7 @@ def parse(topic: str) -> Topic | None:
             return Topic(Kind(kind), device_id)
         case ["shard", shard, "request"]:
             return Topic(Kind.SHARD_REQUEST, shard)
-        case ["shard", shard, device_id, ("report" | "beat" | "presence") as kind] if shard == shard_of(
-            device_id
-        ):
+        case ["shard", shard, device_id, ("report" | "beat" | "presence") as kind] if shard == shard_of(device_id):
             return Topic(Kind(kind), device_id)
         case _:
             return None

@@ -35,7 +35,7 @@ def loads_strict(data: bytes, *, limit_bytes: int, depth: int = DEPTH_MAX) -> An
 
 
 def decode(data: bytes, into: type[T], *, limit_bytes: int) -> T:
-    """Parse strictly, then into `into`; an unknown field is ignored, a missing or mistyped one is named in WireError."""
+    """Parse strictly, then into `into`; unknown fields are ignored, a missing or mistyped one is named in WireError."""
     value = loads_strict(data, limit_bytes=limit_bytes)
     try:
         return msgspec.convert(value, into)
