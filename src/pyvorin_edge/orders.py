@@ -18,7 +18,7 @@ from pyvorin_edge.vocabulary import ConfigFormat, DriftPolicy, HealthStatus, Ref
 Text = Annotated[str, Meta(min_length=1, max_length=512)]
 HexDigest = Annotated[Digest, Meta(pattern="^[0-9a-f]{64}$")]
 Millis = Annotated[int, Meta(ge=0, le=2**53)]
-Count = Annotated[int, Meta(ge=0, le=2**63)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 ClockTime = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -107,7 +107,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     fleet: FleetName
     channel: Annotated[ChannelName, Meta(pattern="^[a-z0-9-]{1,32}$")]
     epoch: Count
-    generation: Annotated[int, Meta(ge=1, le=2**63)]
+    generation: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=16)]
     pace: Pace
     drift: DriftTerms

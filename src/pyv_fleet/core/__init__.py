@@ -1,0 +1,1 @@
+"""What the controller decides: pure functions and state machines, no clock, no socket, no file."""

@@ -1,0 +1,50 @@
+"""The controller's own closed sets of words, each with the sentence that a person reads."""
+
+from __future__ import annotations
+
+from pyvorin_edge.vocabulary import Word
+
+
+class RolloutState(Word):
+    """Where a rollout stands."""
+
+    READY = "ready", "it is made and not started"
+    ROLLING = "rolling", "a wave is under way"
+    PAUSED = "paused", "it holds where it is"
+    REVERTING = "reverting", "its devices go back to the baseline"
+    REVERTED = "reverted", "its devices are back on the baseline"
+    ABORTED = "aborted", "it ended where it was"
+    COMPLETED = "completed", "every wave was good"
+    SUPERSEDED = "superseded", "a newer order took its place"
+
+
+class WaveState(Word):
+    """Where a wave stands."""
+
+    PENDING = "pending", "not begun"
+    APPLYING = "applying", "its devices take the release"
+    SOAKING = "soaking", "all took it; the soak time runs"
+    JUDGED = "judged", "its verdict is given"
+
+
+class Verdict(Word):
+    """How a wave is judged; joined by worst-of in this order."""
+
+    GOOD = "good", "it may go on"
+    INCONCLUSIVE = "inconclusive", "it cannot be judged: a person must look"
+    BAD = "bad", "it must go back"
+
+
+class AlertState(Word):
+    """Where an alert stands."""
+
+    FIRING = "firing", "it holds"
+    RESOLVED = "resolved", "it no longer holds"
+
+
+class AuthScope(Word):
+    """What a token of a person or program may do."""
+
+    READ = "read", "look"
+    OPERATE = "operate", "release, roll out, roll back, remediate"
+    ADMIN = "admin", "all, tokens and trust included"
