@@ -1,0 +1,36 @@
+"""What can be wrong with a config: every problem names its field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from pyvorin_edge.errors import PyvorinError
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing wrong with a config. The message never shows a value that came from the environment."""
+
+    #: JSON Pointer of the field; empty = the document itself
+    pointer: str
+    message: str
+    #: line in the file, from 1, where the parser knows it
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.pointer or "the document"
+        return f"{where}: {self.message}" if self.line is None else f"line {self.line}, {where}: {self.message}"
+
+
+class ConfigError(PyvorinError):
+    """A config that cannot be used, with all its problems, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+def refuse(pointer: str, message: str, line: int | None = None) -> ConfigError:
+    """A ConfigError of a single problem, to be raised by the caller."""
+    return ConfigError((Problem(pointer, message, line),))

@@ -1,0 +1,109 @@
+"""Bytes to documents and back, and everything refused on the way, by path."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyvorin_edge.config.formats import CONFIG_BYTES_MAX, parse, sniff, write
+from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.vocabulary import ConfigFormat
+
+TOML, JSON = ConfigFormat.TOML, ConfigFormat.JSON
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+SCALARS = st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
+)
+DOCUMENTS = st.dictionaries(TEXTS, VALUES, max_size=5)
+
+
+@given(DOCUMENTS, st.sampled_from([TOML, JSON]))
+def test_what_is_written_reads_back_the_same(document: dict[str, Any], format: ConfigFormat) -> None:
+    assert repr(parse(write(document, format), format)) == repr(
+        _sorted_like(document, parse(write(document, format), format))
+    )
+    assert parse(write(document, format), format) == document
+
+
+@given(DOCUMENTS, st.sampled_from([TOML, JSON]))
+def test_the_format_shows_in_the_content(document: dict[str, Any], format: ConfigFormat) -> None:
+    assert sniff(write(document, format)) is format
+
+
+@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_parse_or_are_refused_with_a_problem(data: bytes) -> None:
+    for format in (TOML, JSON):
+        with contextlib.suppress(ConfigError):
+            assert isinstance(parse(data, format), dict)
+
+
+@pytest.mark.parametrize(
+    ("data", "format", "pointer", "word"),
+    [
+        (b"a = 2026-11-24", TOML, "/a", "date"),
+        (b"[s]\nx = [1, nan]", TOML, "/s/x/1", "NaN"),
+        (b"x = -inf", TOML, "/x", "infinit"),
+        (b"x = 9007199254740993", TOML, "/x", "2^53"),
+        (b'{"a": {"b/c": 9007199254740993}}', JSON, "/a/b~1c", "2^53"),
+        (b'{"a": 1e999}', JSON, "/a", "infinit"),
+        (b'{"a": ["\\ud800"]}', JSON, "/a/0", "surrogate"),
+        (b'{"a": {"\\udc00": 1}}', JSON, "/a", "surrogate"),
+        (b'{"a": NaN}', JSON, "", "NaN"),
+        (b'{"a": 1, "a": 2}', JSON, "", "'a'"),
+        (b"a = 1\na = 2", TOML, "", "overwrite"),
+        (b"[1]", JSON, "", "root"),
+        (b"a = \xff", TOML, "", "UTF-8"),
+        (b"\xef\xbb\xbfa = 1", TOML, "", "byte order mark"),
+        (b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", JSON, "", "deeper"),
+        (b"a = " + b"[" * 30000 + b"]" * 30000, TOML, "", "nested too deeply"),
+        (b".".join([b"a"] * 40) + b" = 1", TOML, "/a" * 16, "deeper"),
+        (b"a = " + b"9" * 5000, TOML, "", "TOML"),
+        (b"a = 1" + b" " * CONFIG_BYTES_MAX, TOML, "", "at most 65536"),
+    ],
+)  # fmt: skip
+def test_what_has_no_canonical_form_is_refused_by_path(
+    data: bytes, format: ConfigFormat, pointer: str, word: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(data, format)
+    [problem] = caught.value.problems
+    assert problem.pointer == pointer
+    assert word in str(problem)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(b"a = nan\nb = inf\nc = 1979-05-27", TOML)
+    assert [problem.pointer for problem in caught.value.problems] == ["/a", "/b", "/c"]
+
+
+def test_a_syntax_error_names_its_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(b"[sensors]\npoll = \n", TOML)
+    assert caught.value.problems[0].line == 2
+
+
+def test_null_cannot_be_written_to_toml_and_is_named() -> None:
+    with pytest.raises(ConfigError, match="/a/b/0"):
+        write({"a": {"b": [None]}}, TOML)
+    assert parse(write({"a": None}, JSON), JSON) == {"a": None}
+
+
+def test_a_document_too_large_to_be_read_is_not_written() -> None:
+    with pytest.raises(ConfigError, match="65536"):
+        write({"a": "x" * CONFIG_BYTES_MAX}, TOML)
+
+
+def _sorted_like(document: Any, model: Any) -> Any:
+    """`document` with its keys in the order of `model`: TOML puts tables last, and repr tells 1 from 1.0 and True."""
+    if isinstance(document, dict):
+        return {key: _sorted_like(document[key], model[key]) for key in model}
+    if isinstance(document, list):
+        return [_sorted_like(one, other) for one, other in zip(document, model, strict=True)]
+    return document
