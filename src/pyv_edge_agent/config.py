@@ -1,0 +1,77 @@
+"""The article's `Config`: what a config file declares, and what the agent makes of it on this device (PROTOCOL 7)."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pyvorin_edge.canonical import canonical_bytes, config_hash, join_pointer
+from pyvorin_edge.config.document import problems, with_defaults
+from pyvorin_edge.config.formats import parse, sniff
+from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.config.redaction import secret_pointers
+from pyvorin_edge.config.variables import references, substitute
+from pyvorin_edge.vocabulary import ConfigFormat
+
+
+class Config:
+    """A declared config document. Reading neither substitutes nor validates: a cron job has no secrets."""
+
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        self._declared: dict[str, Any] = copy.deepcopy(dict(declared))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read TOML or JSON, told apart by content; ConfigError if it does not parse, OSError if it cannot be read."""
+        return cls.from_bytes(Path(path).read_bytes())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, format: ConfigFormat | None = None) -> Self:
+        """The same from bytes, in the given format or the one that the content shows."""
+        return cls(parse(data, format or sniff(data)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The declared document: before defaults and before `${VAR}`, so that one golden hash holds for a channel."""
+        return copy.deepcopy(self._declared)
+
+    def declared_hash(self) -> str:
+        """The config hash (PROTOCOL 7), the same as the article's `config_hash` of the file."""
+        return config_hash(self._declared)
+
+    def effective(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """The document that the agent runs on: defaults merged, then substituted; ConfigError names what is unset."""
+        return substitute(with_defaults(self._declared), env)
+
+    def validate(self, env: Mapping[str, str]) -> None:
+        """Raise ConfigError with every problem of the effective document; values are never shown."""
+        try:
+            found = problems(self.effective(env), substituted=True)
+        except ConfigError as why:
+            found = tuple({*why.problems, *problems(with_defaults(self._declared))})
+        if found:
+            raise ConfigError(sorted(found, key=lambda problem: problem.pointer))
+
+    def effective_hash(self, env: Mapping[str, str], device_key: bytes) -> str:
+        """Hash of the effective document with each secret replaced by a digest under `device_key`.
+
+        It tells that an environment override changed something without telling what (PROTOCOL 7). Secret is all that
+        came through `${…}` and all that is secret by name.
+        """
+        effective = self.effective(env)
+        hidden = {reference.pointer for reference in references(with_defaults(self._declared))}
+        return config_hash(_digested(effective, "", hidden.union(secret_pointers(effective)), device_key))
+
+
+def _digested(value: Any, pointer: str, hidden: set[str], key: bytes) -> Any:
+    if pointer in hidden:
+        return "hmac-sha256:" + hmac.new(key, canonical_bytes([pointer, value]), hashlib.sha256).hexdigest()
+    match value:
+        case dict():
+            return {name: _digested(item, join_pointer(pointer, name), hidden, key) for name, item in value.items()}
+        case list():
+            return [_digested(item, join_pointer(pointer, str(i)), hidden, key) for i, item in enumerate(value)]
+    return value

@@ -1,0 +1,103 @@
+"""The thread that polls the adapters, each at its interval, and hands their readings on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from pyv_edge_agent.sensors.interface import Adapter, SensorError, SensorReading
+
+logger = logging.getLogger(__name__)
+
+
+class SensorPoller:
+    """Owns its adapters from start to stop. `on_reading` is called in the poller's thread; an error there is logged."""
+
+    def __init__(
+        self,
+        adapters: Sequence[Adapter],
+        poll_interval_seconds: float,
+        on_reading: Callable[[SensorReading], None],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._adapters = tuple(adapters)
+        self._interval_seconds = poll_interval_seconds
+        self._on_reading = on_reading
+        self._monotonic = monotonic
+        self._started: set[str] = set()
+        self._due = dict.fromkeys((adapter.name for adapter in self._adapters), 0.0)
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        #: readings taken since the start
+        self.readings_processed = 0
+
+    @property
+    def configured(self) -> int:
+        """How many sensors the config names."""
+        return len(self._adapters)
+
+    def connected(self) -> tuple[str, ...]:
+        """Names of the sensors that can be read now, as in /health `ingest.adapters_connected`."""
+        return tuple(adapter.name for adapter in self._adapters if adapter.connected)
+
+    def failures(self) -> dict[str, str]:
+        """Why each sensor that is not connected is not, by name."""
+        return {adapter.name: why for adapter in self._adapters if (why := adapter.failure) is not None}
+
+    def start(self) -> None:
+        """Start every adapter, then the thread; a sensor that does not start is tried again at its interval."""
+        if self._thread is not None:
+            return
+        self._ending.clear()
+        for adapter in self._adapters:
+            self._start(adapter)
+        self._thread = threading.Thread(target=self._run, name="sensors", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, then stop every adapter; may be called twice."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = None
+        for adapter in self._adapters:
+            adapter.stop()
+        self._started.clear()
+
+    def poll_due(self) -> float:
+        """Read all that is due; the seconds until the next is. The thread's work, callable by itself in a test."""
+        now = self._monotonic()
+        for adapter in self._adapters:
+            if self._due[adapter.name] <= now:
+                self._due[adapter.name] = now + (adapter.interval_seconds or self._interval_seconds)
+                self._poll(adapter)
+        return max(0.0, min(self._due.values(), default=now + self._interval_seconds) - self._monotonic())
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self._ending.wait(self.poll_due())
+
+    def _start(self, adapter: Adapter) -> bool:
+        try:
+            adapter.start()
+        except SensorError as why:
+            logger.warning("%s", why)
+            return False
+        self._started.add(adapter.name)
+        return True
+
+    def _poll(self, adapter: Adapter) -> None:
+        if adapter.name not in self._started and not self._start(adapter):
+            return
+        try:
+            reading = adapter.read()
+            if reading is not None:
+                self.readings_processed += 1
+                self._on_reading(reading)
+        except SensorError as why:
+            logger.debug("%s", why)  # it stands in health; once an interval it would fill the log
+        except Exception:
+            logger.exception("reading of sensor %s could not be handed on", adapter.name)
