@@ -48,3 +48,13 @@ class AuthScope(Word):
     READ = "read", "look"
     OPERATE = "operate", "release, roll out, roll back, remediate"
     ADMIN = "admin", "all, tokens and trust included"
+
+
+class EnrolRefusal(Word):
+    """Why a device is not enrolled (PROTOCOL 2)."""
+
+    EXPIRED = "expired", "the token's time is over"
+    USED_UP = "used_up", "the token was used as often as it may be"
+    OTHER_DEVICE = "other_device", "the token is bound to another device id"
+    OTHER_KEY = "other_key", "the id is enrolled with another key: only a token bound to this id may replace it"
+    QUARANTINED = "quarantined", "the device is quarantined: lift that first"
