@@ -1,0 +1,1 @@
+"""Performs what core decides: intake, orders, enrolment, rollouts, alerts."""

@@ -1,0 +1,1 @@
+"""What carries messages to and from devices: MQTT, and polling of /health."""
