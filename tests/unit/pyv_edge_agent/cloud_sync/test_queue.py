@@ -56,6 +56,13 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def said_by(process: subprocess.Popen[str]) -> str:
+    """The rest of what it prints; `communicate` would pass over what `readline` has read ahead."""
+    with process:
+        assert process.stdout is not None
+        return process.stdout.read()
+
+
 def test_the_articles_snippet_works(tmp_path: Path) -> None:
     queue = CloudSyncQueue(db_path=str(tmp_path / "sync_queue.db"))
     stats = queue.get_stats()
@@ -258,7 +265,7 @@ def test_threads_and_processes_take_each_item_once(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    rest = [other.communicate(timeout=60)[0] for other in others]
+    rest = [said_by(other) for other in others]
     theirs = [int(word) for said in first + rest for word in said.split()]
     assert theirs
     assert sorted(mine + theirs) == list(range(2000))
@@ -277,7 +284,7 @@ def test_what_was_enqueued_as_critical_survives_kill_9(tmp_path: Path) -> None:
     for _ in range(20):
         process.stdout.readline()
     os.kill(process.pid, signal.SIGKILL)
-    told = [*range(20), *(int(line) for line in process.communicate()[0].split("\n")[:-1])]
+    told = [*range(20), *(int(line) for line in said_by(process).split("\n")[:-1])]
     queue = CloudSyncQueue(path)
     assert [item.payload for item in queue.peek(10**6)][: len(told)] == told
     queue.close()
