@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
@@ -30,6 +31,7 @@ from pyv_fleet.broker.settings import BrokerSettings, Identity, TlsFiles
 from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority, Pair, Revoked
 from pyvorin_edge import topics
+from pyvorin_edge.errors import IdentityError
 
 NOW = datetime.now(UTC)
 Scenario = Callable[["Place"], Coroutine[Any, Any, None]]
@@ -111,7 +113,11 @@ def run(tmp_path: Path, mosquitto: Mosquitto) -> Callable[[Scenario], None]:
         async with serving(tmp_path, mosquitto) as place:
             await scenario(place)
 
-    return lambda scenario: asyncio.run(within(scenario))
+    def through(scenario: Scenario) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the controller does
+            runner.run(within(scenario))
+
+    return through
 
 
 @asynccontextmanager
@@ -363,6 +369,28 @@ def test_a_killed_broker_comes_back(run: Callable[[Scenario], None]) -> None:
             while not await _lets_in(place, a):  # noqa: ASYNC110 as above
                 await asyncio.sleep(0.05)
         assert place.broker.starts == 2
+
+    run(scenario)
+
+
+def test_a_broker_that_dies_during_a_reload_comes_back_with_the_new_files(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        a = place.enrol("dev-a")
+        crl = place.crl_with(a)
+        assert place.broker.pid is not None
+        os.kill(place.broker.pid, signal.SIGKILL)
+        await place.broker.reload(crl=crl)
+        await until(lambda: place.broker.starts == 2 and place.broker.running)
+        await place.broker.check()
+        assert not await _lets_in(place, a)
+
+    run(scenario)
+
+
+def test_the_controllers_own_session_cannot_be_revoked_by_name(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        with pytest.raises(IdentityError):
+            await place.broker.revoke("@controller", place.crl_with())
 
     run(scenario)
 

@@ -19,6 +19,7 @@ from pyv_fleet.broker.process import BrokerProcess, answering, spawn, taken
 from pyv_fleet.broker.session import Refused, opened
 from pyv_fleet.broker.settings import BrokerSettings, conf_text
 from pyv_fleet.durable import private_dir, write_durably
+from pyvorin_edge.identity import parse_device_id
 
 log = logging.getLogger(__name__)
 
@@ -105,12 +106,13 @@ class ManagedBroker:
 
     async def revoke(self, device_id: str, crl: bytes) -> None:
         """Put `crl` in force, then take over the client id with a clean session: the live one is cut (STACK 1)."""
+        victim = parse_device_id(device_id)  # never one of the controller's own, which begin with @
         await self.reload(crl=crl)
         if not self.running:
             return
         tls = self._settings.tls
         try:
-            async with opened(self._settings.controller, tls.controller, tls.server_ca, device_id):
+            async with opened(self._settings.controller, tls.controller, tls.server_ca, victim):
                 pass
         except (Refused, TimeoutError) as why:
             raise BrokerError(
@@ -160,6 +162,11 @@ class ManagedBroker:
                 return
             delay = min(delay * 2, RESTART_SECONDS_MAX)
 
+    async def _revive(self) -> None:
+        self._tell("the broker ended by itself; starting it again")
+        if await self._up_again(RESTART_SECONDS):
+            await self._keep_up()
+
     async def _up_again(self, delay: float) -> bool:
         while True:
             await asyncio.sleep(random.uniform(delay / 2, delay))
@@ -177,7 +184,10 @@ class ManagedBroker:
                 return True
 
     async def _prove_or_stop(self, *, reread: bool) -> None:
-        """The files in place, SIGHUP, and the proof; anything but a proof stops the broker."""
+        """The files in place, SIGHUP, and the proof; anything but a proof stops the broker.
+
+        One that died meanwhile is no open one: it is started again, with these files and another proof.
+        """
         try:
             if reread:
                 self._write_files()
@@ -185,14 +195,16 @@ class ManagedBroker:
                     self._process.hang_up()
             await prove_closed(self._settings)
         except BaseException as why:
-            await asyncio.shield(self._end())
+            if not await asyncio.shield(self._end()) and isinstance(why, BrokerUnsafe):
+                self._watch = asyncio.create_task(self._revive(), name="broker-watch")
+                return
             self._tell(f"the broker was stopped: {why or type(why).__name__}")
             raise
 
-    async def _end(self) -> None:
+    async def _end(self) -> bool:
+        """False: it had died by itself."""
         process, self._process = self._process, None
-        if process is not None:
-            await process.end()
+        return process is None or await process.end()
 
     def _write_files(self) -> None:
         settings = self._settings

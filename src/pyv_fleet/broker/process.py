@@ -46,17 +46,18 @@ class BrokerProcess:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGHUP)
 
-    async def end(self) -> None:
-        """SIGTERM, which saves its database, then SIGKILL after STOP_SECONDS_MAX."""
+    async def end(self) -> bool:
+        """SIGTERM, which saves its database, then SIGKILL after STOP_SECONDS_MAX. False: it had died by itself."""
         with suppress(ProcessLookupError):
             self._process.terminate()
         try:
             async with asyncio.timeout(STOP_SECONDS_MAX):
-                await self._process.wait()
+                return await self._process.wait() in (0, -signal.SIGTERM)
         except TimeoutError:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+            return True
 
 
 async def spawn(mosquitto: Mosquitto, conf: Path, log: Path) -> BrokerProcess:
