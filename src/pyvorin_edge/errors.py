@@ -6,7 +6,15 @@ class PyvorinError(Exception):
 
 
 class WireError(PyvorinError):
-    """Bytes from outside that are no acceptable JSON: too large, too deep, a key twice, or not JSON at all."""
+    """Bytes from outside that are no acceptable JSON: too large, too deep, a key twice, or not JSON at all.
+
+    `pointer` (JSON Pointer) is none where the bytes as a whole are at fault.
+    """
+
+    def __init__(self, why: str, pointer: str | None = None) -> None:
+        super().__init__(why if pointer is None else f"{pointer or 'the document'}: {why}")
+        self.why = why
+        self.pointer = pointer
 
 
 class CanonicalError(PyvorinError):

@@ -15,13 +15,18 @@ from pyvorin_edge.errors import PyvorinError, WireError
 from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName, digest_of, order_hash
 from pyvorin_edge.vocabulary import ConfigFormat, DriftPolicy, HealthStatus, Refusal, RuleKind, Verb, Weekday
 
-Text = Annotated[str, Meta(min_length=1, max_length=512)]
-HexDigest = Annotated[Digest, Meta(pattern="^[0-9a-f]{64}$")]
+#: never blank: a field that is there and says nothing is malformed (PROTOCOL 5, limits)
+Text = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"\S")]
+# `$` alone would let a line feed pass at the end; `(?!\n)` closes it, in JSON Schema's dialect too.
+HexDigest = Annotated[Digest, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+Fleet = Annotated[FleetName, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)")]
+Channel = Annotated[ChannelName, Meta(pattern=r"^[a-z0-9-]{1,32}$(?!\n)")]
+Device = Annotated[DeviceId, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)")]
 Millis = Annotated[int, Meta(ge=0, le=2**53)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
-ClockTime = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
 Labels = Annotated[dict[str, Text], Meta(max_length=16)]
 
 EMPTY_OVERLAY: Final = Digest("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
@@ -46,12 +51,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spread_seconds: Seconds = 0
     #: only devices that hold the release already, committed or proving
     hold: bool = False
-    ids: Annotated[tuple[DeviceId, ...], Meta(min_length=1, max_length=32)] | None = None
+    ids: Annotated[tuple[Device, ...], Meta(min_length=1, max_length=32)] | None = None
     #: every label named, any of its values; labels of the assignment
     where: dict[str, tuple[str, ...]] | None = None
     salt: Text | None = None
     #: 16 hex: order hashes that sort lower are in
-    below: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | None = None
+    below: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")] | None = None
 
     @property
     def open_to_all(self) -> bool:
@@ -104,8 +109,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """The signed, retained order of a channel; its only desired state."""
 
     v: Literal[1]
-    fleet: FleetName
-    channel: Annotated[ChannelName, Meta(pattern="^[a-z0-9-]{1,32}$")]
+    fleet: Fleet
+    channel: Channel
     epoch: Count
     generation: Annotated[int, Meta(ge=1, le=2**63 - 1)]
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=16)]
@@ -131,11 +136,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """The signed, retained order for one device: its channel, labels, overlay, pin."""
 
     v: Literal[1]
-    fleet: FleetName
+    fleet: Fleet
     epoch: Count
-    device_id: DeviceId
+    device_id: Device
     number: Count
-    channel: Annotated[ChannelName, Meta(pattern="^[a-z0-9-]{1,32}$")]
+    channel: Channel
     issued_at: Millis
     issued_by: Text
     #: directives of the channel below it do not count
@@ -190,8 +195,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """An immutable pair of config and bundle; its digest is the SHA-256 of its signed payload."""
 
     v: Literal[1]
-    fleet: FleetName
-    version: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
+    fleet: Fleet
+    version: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$(?!\n)")]
     config: ConfigRef
     golden_hash: HexDigest
     form: Literal["sorted-json-1"]
@@ -208,14 +213,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A one-time question or act for one device, or a call for reports to a whole shard."""
 
     v: Literal[1]
-    fleet: FleetName
+    fleet: Fleet
     epoch: Count
     request_id: Text
     verb: Verb
     issued_at: Millis
     expires_at: Millis
-    device_id: DeviceId | None = None
-    shard: Annotated[str, Meta(pattern="^[0-9]{2}$")] | None = None
+    device_id: Device | None = None
+    shard: Annotated[str, Meta(pattern=r"^[0-9]{2}$(?!\n)")] | None = None
     args: dict[str, Any] = {}
     boot_id: str | None = None
     spread_seconds: Seconds = 0
@@ -354,7 +359,8 @@ def _refuse_unknown_version(value: dict[str, Any], into: type) -> None:
     if value.get("v") != 1 or isinstance(value.get("v"), bool):
         raise OrderError(Refusal.UNSUPPORTED, f"v: {value.get('v')!r} is not 1")
     crit = value.get("crit", [])
-    known = {field.encode_name for field in msgspec.structs.fields(into)}
+    # a list, not a set: what stands in `crit` may be unhashable
+    known = [field.encode_name for field in msgspec.structs.fields(into)]
     unknown = [name for name in crit if name not in known] if isinstance(crit, list) else [crit]
     if unknown:
         raise OrderError(Refusal.UNSUPPORTED, f"crit: this version does not know {unknown[0]!r}")

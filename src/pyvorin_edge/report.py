@@ -22,6 +22,8 @@ from pyvorin_edge.vocabulary import (
 )
 
 PATHS_MAX = 32
+#: what a database's signed 64 bits hold: more would be a report that can be read and not stored
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 ShortText = Annotated[str, Meta(max_length=512)]
 
 
@@ -41,7 +43,7 @@ class TargetName(msgspec.Struct, frozen=True, kw_only=True):
 
     release: Digest
     overlay: Digest
-    attempt: int
+    attempt: Number
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +51,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     release: Digest
     overlay: Digest
-    attempt: int
+    attempt: Number
     outcome: Outcome
     code: Cause | None
     detail: ShortText
-    at: int
+    at: Number
 
 
 class DriftState(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +68,8 @@ class DriftState(msgspec.Struct, frozen=True, kw_only=True):
     #: JSON Pointers that differ between applied and live, never values
     paths: Annotated[tuple[ShortText, ...], Meta(max_length=PATHS_MAX)] = ()
     #: how many paths beyond those
-    more: int = 0
-    since: int | None = None
+    more: Number = 0
+    since: Number | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +78,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     order: ShortText
     code: Refusal
     detail: ShortText
-    at: int
+    at: Number
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,29 +86,29 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     v: Literal[1]
     device_id: DeviceId
-    incarnation: int
+    incarnation: Number
     #: a counter fsynced at start
-    boot: int
+    boot: Number
     #: random at each start
     boot_id: ShortText
     #: connection counter within the boot
-    conn: int
+    conn: Number
     #: one counter for reports and beats within the boot
-    seq: int
-    at: int
+    seq: Number
+    at: Number
     clock: Clock
     agent_version: ShortText
     #: protocol versions understood
     speaks: tuple[int, ...]
     caps: tuple[ShortText, ...]
     channel: ChannelName | None
-    epoch: int
+    epoch: Number
     #: of the directive in force; 0 = none
-    generation: int
+    generation: Number
     #: of the assignment in force; 0 = none
-    number: int
+    number: Number
     #: version of the trust document; 0 = the anchor alone
-    trust: int
+    trust: Number
     running: Running
     target: TargetName | None
     phase: Phase
@@ -114,7 +116,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     result: Result | None
     drift: DriftState
     refused: Refused | None
-    floor: int
+    floor: Number
     #: the whole /health document
     health: dict[str, Any]
 
@@ -122,13 +124,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
     """The short form between two reports."""
 
-    b: int
-    c: int
-    s: int
+    b: Number
+    c: Number
+    s: Number
     #: seq of the last full report
-    of: int
+    of: Number
     #: [cpu %, ram %, disk %, temperature C, queue depth]; null where it cannot be read
-    m: tuple[float | None, float | None, float | None, float | None, int | None]
+    m: tuple[float | None, float | None, float | None, float | None, Number | None]
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,10 +138,10 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
     state: PresenceState
     device_id: DeviceId
-    boot: int
+    boot: Number
     boot_id: ShortText
-    conn: int
-    at: int
+    conn: Number
+    at: Number
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,11 +166,11 @@ class Join(msgspec.Struct, frozen=True, kw_only=True):
     trust: tuple[str, ...]
     #: the assignment's envelope, as text
     assignment: str
-    incarnation: int
-    epoch: int
+    incarnation: Number
+    epoch: Number
     #: lower bounds: directives below `generation` and assignments below `number` are not taken
-    generation: int
-    number: int
+    generation: Number
+    number: Number
     link: JoinLink
 
 

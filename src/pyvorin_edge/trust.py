@@ -35,7 +35,7 @@ class Link(msgspec.Struct, frozen=True):
 class Extra(msgspec.Struct, frozen=True, kw_only=True):
     """The signed extra field `x-pyvorin` of a trust document."""
 
-    fleet: Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
+    fleet: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)")]
     epoch: Annotated[int, Meta(ge=0)]
     floor: Annotated[int, Meta(ge=0)] = 0
     link: Link = Link()
@@ -45,7 +45,7 @@ class Extra(msgspec.Struct, frozen=True, kw_only=True):
 class Anchor(msgspec.Struct, frozen=True):
     """`trust_anchor.json`: the article's form, and the second with a trust document."""
 
-    public_key: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    public_key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
     trust: dict[str, Any] | None = None
 
 
@@ -204,11 +204,23 @@ def _keys_of(root: Root, name: str) -> Keys:
     role = root.roles[name]
     by_id = {}
     for keyid in role.keyids:
-        key = root.keys[keyid]
+        key = root.keys.get(keyid)
+        if key is None:
+            raise TrustError(f"key {keyid[:8]}… of role {name} is not among the document's keys")
         if key.keytype != "ed25519" or key.scheme != "ed25519":
             raise TrustError(f"key {keyid[:8]}… of role {name} is {key.keytype}, only ed25519 is known")
-        public = bytes.fromhex(key.keyval["public"])
+        public = _public_of(key.keyval.get("public"), f"key {keyid[:8]}… of role {name}")
         if keyid_of(public) != keyid:
             raise TrustError(f"key {keyid[:8]}… of role {name} does not hash to its keyid")
         by_id[keyid] = public
     return Keys(by_id, role.threshold)
+
+
+def _public_of(text: object, whose: str) -> bytes:
+    try:
+        public = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        public = b""
+    if len(public) != 32:
+        raise TrustError(f"{whose} is not 64 hex characters")
+    return public

@@ -72,6 +72,8 @@ def _parse_json(text: str) -> Any:
     try:
         return wire.loads_strict(text.encode("utf-8"), limit_bytes=CONFIG_BYTES_MAX)
     except WireError as why:
+        if why.pointer is not None:
+            raise refuse(why.pointer, why.why) from None
         raise _syntax_error("JSON", why) from None
 
 
