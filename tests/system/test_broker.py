@@ -395,6 +395,18 @@ def test_the_controllers_own_session_cannot_be_revoked_by_name(run: Callable[[Sc
     run(scenario)
 
 
+def test_a_renewed_server_certificate_is_served_after_a_reload(run: Callable[[Scenario], None]) -> None:
+    async def scenario(place: Place) -> None:
+        before = await asyncio.to_thread(ssl.get_server_certificate, place.settings.devices)
+        assert place.authority.refresh(["new.example"], NOW)
+        await place.broker.reload()
+        after = await asyncio.to_thread(ssl.get_server_certificate, place.settings.devices)
+        assert before != after
+        assert after.split() == place.settings.tls.server.certificate.read_text().split()
+
+    run(scenario)
+
+
 def test_a_stopped_broker_stays_stopped(run: Callable[[Scenario], None]) -> None:
     async def scenario(place: Place) -> None:
         await place.broker.stop()

@@ -10,7 +10,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pyv_fleet.durable import private_dir, write_durably
+from pyv_fleet.durable import write_durably
 from pyv_fleet.trust.errors import KeyFileError
 
 SEED_BYTES: Final = 32
@@ -21,7 +21,7 @@ def make_key(path: Path, random: Callable[[int], bytes] = secrets.token_bytes) -
     """Write a fresh key durably to `path`; KeyFileError if something is there: a key is never overwritten."""
     if path.exists() or path.is_symlink():
         raise KeyFileError(f"{path}: there is a file already; a key is never overwritten, choose another name")
-    private_dir(path.parent)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # one that is there is not ours to close
     write_durably(path, random(SEED_BYTES).hex().encode() + b"\n")
     return read_key(path)
 

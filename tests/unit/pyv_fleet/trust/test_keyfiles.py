@@ -16,6 +16,14 @@ def test_a_key_is_written_as_hex_for_its_owner_alone_and_read_again(tmp_path: Pa
     assert read_key(path).private_bytes_raw() == made.private_bytes_raw()
 
 
+def test_a_new_directory_for_keys_is_private_and_an_old_one_is_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_key(tmp_path / "here.key")
+    make_key(tmp_path / "keys" / "there.key")
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
+
+
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "root.key"
     first = make_key(path)
