@@ -1,0 +1,1 @@
+"""`/health`: the document as a pure function, the machine's figures, and the small server that shows both."""

@@ -1,0 +1,107 @@
+"""The `/health` document (PROTOCOL 8) from its parts. A figure that cannot be read is absent, never null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pyvorin_edge.config.redaction import redact
+from pyvorin_edge.vocabulary import HealthStatus
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine's figures; none where one cannot be read."""
+
+    cpu_percent: float | None = None
+    ram_percent: float | None = None
+    #: of the file system that holds the agent's state
+    disk_percent: float | None = None
+    #: degrees Celsius, the hottest sensor
+    thermal_celsius: float | None = None
+    #: seconds since the agent started
+    uptime_seconds: float | None = None
+    #: Unix seconds
+    timestamp: float
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent's own counters since its start."""
+
+    running: bool
+    #: readings taken and not yet in the queue
+    buffer_count: int = 0
+    readings_processed: int = 0
+    events_triggered: int = 0
+
+
+class Cloud(msgspec.Struct, frozen=True, kw_only=True):
+    """The outbound queue."""
+
+    queue_depth: int
+    #: Unix seconds; none = never
+    last_flush_time: float | None = None
+    messages_sent_today: int = 0
+    endpoint: str = ""
+
+
+class Privacy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the privacy firewall did: names, never values."""
+
+    enabled: bool
+    rules_active: int
+    fields_redacted: tuple[str, ...] = ()
+    fields_hashed: tuple[str, ...] = ()
+
+
+class Ingest(msgspec.Struct, frozen=True, kw_only=True):
+    """The sensors."""
+
+    adapters_connected: tuple[str, ...]
+    devices_configured: int
+
+
+def status_of(ingest: Ingest, *, starting: bool = False, stopping: bool = False) -> HealthStatus:
+    """The device's own word: healthy while every configured sensor is connected, unhealthy when none of them is."""
+    if stopping:
+        return HealthStatus.STOPPING
+    if starting:
+        return HealthStatus.STARTING
+    connected = len(ingest.adapters_connected)
+    if connected >= ingest.devices_configured:
+        return HealthStatus.HEALTHY
+    return HealthStatus.DEGRADED if connected else HealthStatus.UNHEALTHY
+
+
+def health_document(
+    status: HealthStatus,
+    *,
+    metrics: Metrics,
+    agent: Agent,
+    cloud: Cloud,
+    privacy: Privacy,
+    ingest: Ingest,
+    fleet: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The whole document.
+
+    `fleet` is {device_id, channel, release, generation, phase, config_hash, unsigned_allowed}.
+    """
+    document: dict[str, Any] = {
+        "status": status.value,
+        "timestamp": metrics.timestamp,
+        "metrics": _known(metrics),
+        "agent": _known(agent),
+        "cloud": redact(_known(cloud)),  # an endpoint may hold a login
+        "privacy": _known(privacy),
+        "ingest": _known(ingest),
+    }
+    if fleet is not None:
+        document["fleet"] = {key: item for key, item in fleet.items() if item is not None}
+    return document
+
+
+def _known(part: msgspec.Struct) -> dict[str, Any]:
+    said: dict[str, Any] = msgspec.to_builtins(part)
+    return {key: list(item) if isinstance(item, tuple) else item for key, item in said.items() if item is not None}

@@ -1,0 +1,71 @@
+"""The health document has the documented fields, and no figure in it is ever null."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Metrics, Privacy, health_document, status_of
+from pyvorin_edge.vocabulary import HealthStatus
+
+
+def made(metrics: Metrics, cloud: Cloud, fleet: dict[str, Any] | None = None) -> dict[str, Any]:
+    return health_document(
+        HealthStatus.HEALTHY,
+        metrics=metrics,
+        agent=Agent(running=True),
+        cloud=cloud,
+        privacy=Privacy(enabled=True, rules_active=2, fields_redacted=("password",)),
+        ingest=Ingest(adapters_connected=("t",), devices_configured=1),
+        fleet=fleet,
+    )
+
+
+def test_all_documented_fields_stand_under_their_names() -> None:
+    metrics = Metrics(
+        cpu_percent=1.0, ram_percent=2.0, disk_percent=3.0, thermal_celsius=40.0, uptime_seconds=5.0, timestamp=6.5
+    )
+    document = made(metrics, Cloud(queue_depth=1, last_flush_time=2.0, endpoint="https://x/"), {"device_id": "F-1"})
+    assert document == {
+        "status": "healthy",
+        "timestamp": 6.5,
+        "metrics": {
+            "cpu_percent": 1.0,
+            "ram_percent": 2.0,
+            "disk_percent": 3.0,
+            "thermal_celsius": 40.0,
+            "uptime_seconds": 5.0,
+            "timestamp": 6.5,
+        },
+        "agent": {"running": True, "buffer_count": 0, "readings_processed": 0, "events_triggered": 0},
+        "cloud": {"queue_depth": 1, "last_flush_time": 2.0, "messages_sent_today": 0, "endpoint": "https://x/"},
+        "privacy": {"enabled": True, "rules_active": 2, "fields_redacted": ["password"], "fields_hashed": []},
+        "ingest": {"adapters_connected": ["t"], "devices_configured": 1},
+        "fleet": {"device_id": "F-1"},
+    }
+
+
+def test_a_figure_that_cannot_be_read_is_absent_never_null() -> None:
+    document = made(Metrics(timestamp=1.0), Cloud(queue_depth=0), {"device_id": "F-1", "release": None})
+    assert "null" not in json.dumps(document)
+    assert document["metrics"] == {"timestamp": 1.0}
+    assert "last_flush_time" not in document["cloud"]
+
+
+def test_a_login_in_the_endpoint_is_hidden() -> None:
+    assert "hunter2" not in json.dumps(
+        made(Metrics(timestamp=1.0), Cloud(queue_depth=0, endpoint="https://u:hunter2@x/"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("connected", "configured", "status"),
+    [(0, 0, "healthy"), (2, 2, "healthy"), (1, 2, "degraded"), (0, 2, "unhealthy"), (0, 1, "unhealthy")],
+)
+def test_status_follows_from_the_sensors(connected: int, configured: int, status: str) -> None:
+    ingest = Ingest(adapters_connected=("t",) * connected, devices_configured=configured)
+    assert status_of(ingest) == status
+    assert status_of(ingest, starting=True) is HealthStatus.STARTING
+    assert status_of(ingest, starting=True, stopping=True) is HealthStatus.STOPPING
