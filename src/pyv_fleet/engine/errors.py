@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class FleetError(Exception):
-    """Root of the engine's errors. `title` is fixed per cause, `detail` says where and what to do, `errors` each field."""
+    """Root of the engine's errors: `title` is fixed per cause, `detail` says where and what to do."""
 
     status: ClassVar[int] = 500
 

@@ -357,7 +357,7 @@ ingest_batches: Final = Table(
     Column("source", String(64), primary_key=True),  # device id, or token id
     Column("batch_id", String(128), primary_key=True),
     Column("body", LargeBinary, nullable=False),
-    Column("items", Integer, nullable=False),
+    Column("item_count", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False, index=True),
 )
 

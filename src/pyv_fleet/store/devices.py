@@ -1,0 +1,91 @@
+"""Devices as the fleet knows and tells them: identity and assignment. What they say of themselves: status.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.store.records import changed, chunks, many, one, values_of
+from pyv_fleet.store.schema import device_labels, devices
+
+
+class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An enrolled device and its assignment as it was last signed. Times are Unix ms."""
+
+    device_id: str
+    key_sha256: str
+    incarnation: int
+    quarantined: bool
+    enrolled_at: int
+    channel: str
+    labels: dict[str, str]
+    overlay: dict[str, Any]
+    overlay_digest: str
+    #: {release, attempt, kind} or none
+    pin: dict[str, Any] | None
+    tz: str
+    min_generation: int
+    epoch: int
+    number: int
+    #: the assignment's envelope
+    assignment: bytes
+    #: when the broker confirmed it; none = not yet
+    published_at: int | None
+
+
+async def get(connection: AsyncConnection, device_id: str) -> DeviceRecord | None:
+    """One device, if it is enrolled."""
+    return await one(connection, select(devices).where(devices.c.device_id == device_id), DeviceRecord)
+
+
+async def get_many(connection: AsyncConnection, device_ids: Iterable[str]) -> dict[str, DeviceRecord]:
+    """Those of the devices that are enrolled, by id."""
+    found: dict[str, DeviceRecord] = {}
+    for some in chunks(device_ids):
+        query = select(devices).where(devices.c.device_id.in_(some))
+        found |= {record.device_id: record for record in await many(connection, query, DeviceRecord)}
+    return found
+
+
+async def every(connection: AsyncConnection, channel: str | None = None) -> list[DeviceRecord]:
+    """All devices, or a channel's, by id."""
+    query = select(devices).order_by(devices.c.device_id)
+    return await many(connection, query if channel is None else query.where(devices.c.channel == channel), DeviceRecord)
+
+
+async def count(connection: AsyncConnection, channel: str | None = None) -> int:
+    """How many devices are enrolled, in all or in a channel."""
+    query = select(func.count()).select_from(devices)
+    query = query if channel is None else query.where(devices.c.channel == channel)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def save(connection: AsyncConnection, record: DeviceRecord) -> None:
+    """Insert or replace a device, its searchable labels too."""
+    values = values_of(record)
+    same = devices.c.device_id == record.device_id
+    done = await connection.execute(update(devices).where(same).values(changed(values, "device_id")))
+    if done.rowcount == 0:
+        await connection.execute(insert(devices).values(values))
+    await connection.execute(delete(device_labels).where(device_labels.c.device_id == record.device_id))
+    if record.labels:
+        rows = [
+            {"device_id": record.device_id, "label": label, "value": value} for label, value in record.labels.items()
+        ]
+        await connection.execute(insert(device_labels), rows)
+
+
+async def unpublished(connection: AsyncConnection, limit: int = 1000) -> list[DeviceRecord]:
+    """Devices whose assignment the broker has not confirmed."""
+    query = select(devices).where(devices.c.published_at.is_(None)).order_by(devices.c.device_id).limit(limit)
+    return await many(connection, query, DeviceRecord)
+
+
+async def mark_published(connection: AsyncConnection, device_id: str, number: int, now_ms: int) -> None:
+    """The broker confirmed this assignment; a newer one stays unpublished."""
+    this = (devices.c.device_id == device_id) & (devices.c.number == number)
+    await connection.execute(update(devices).where(this).values(published_at=now_ms))

@@ -1,0 +1,191 @@
+"""Devices as they say of themselves: one row each, written by the intake and the sweeps alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Select, bindparam, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.store.devices import DeviceRecord
+from pyv_fleet.store.records import chunks, many, page, values_of
+from pyv_fleet.store.schema import device_labels, device_status, devices
+from pyvorin_edge.vocabulary import (
+    Cause,
+    Clock,
+    Connectivity,
+    DriftKind,
+    HealthStatus,
+    Outcome,
+    Phase,
+    Standing,
+    WaitingFor,
+)
+
+
+class StatusRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device last said. Unix ms; `last_seen` and `reported_at` by our clock, the others by its own."""
+
+    device_id: str
+    connectivity: Connectivity = Connectivity.NEVER_SEEN
+    last_seen: int | None = None
+    incarnation: int = 0
+    boot: int = -1
+    boot_id: str = ""
+    conn: int = -1
+    seq: int = -1
+    report_seq: int = -1
+    reported_at: int | None = None
+    clock: Clock | None = None
+    agent_version: str | None = None
+    channel: str | None = None
+    epoch: int = 0
+    generation: int = 0
+    number: int = 0
+    trust: int = 0
+    floor: int = 0
+    running_release: str | None = None
+    running_version: str | None = None
+    running_hash: str | None = None
+    effective_hash: str | None = None
+    #: of its last result `committed`
+    committed_release: str | None = None
+    committed_overlay: str | None = None
+    target_release: str | None = None
+    target_overlay: str | None = None
+    target_attempt: int | None = None
+    phase: Phase | None = None
+    waiting_for: WaitingFor | None = None
+    result_release: str | None = None
+    result_overlay: str | None = None
+    result_attempt: int | None = None
+    result_outcome: Outcome | None = None
+    result_code: Cause | None = None
+    result_detail: str | None = None
+    result_at: int | None = None
+    standing: Standing = Standing.UNKNOWN
+    drift_kinds: tuple[DriftKind, ...] = ()
+    drift_paths: tuple[str, ...] = ()
+    drift_more: int = 0
+    drift_since: int | None = None
+    applied_hash: str | None = None
+    live_hash: str | None = None
+    refused: dict[str, Any] | None = None
+    health_status: HealthStatus = HealthStatus.UNKNOWN
+    health: dict[str, Any] = {}
+    cpu_percent: float | None = None
+    ram_percent: float | None = None
+    disk_percent: float | None = None
+    temperature: float | None = None
+    queue_depth: int | None = None
+
+
+class Known(NamedTuple):
+    """A device whole: what the fleet tells it, and what it says."""
+
+    device: DeviceRecord
+    status: StatusRecord
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which devices; none or empty = any."""
+
+    channel: str | None = None
+    labels: Mapping[str, str] = {}
+    connectivity: Connectivity | None = None
+    standings: tuple[Standing, ...] = ()
+
+
+async def get(connection: AsyncConnection, device_id: str) -> Known | None:
+    """One device whole."""
+    row = (await connection.execute(_joined().where(devices.c.device_id == device_id))).first()
+    return None if row is None else _known(row)
+
+
+async def get_many(connection: AsyncConnection, device_ids: Iterable[str]) -> dict[str, Known]:
+    """Those of the devices that are enrolled, whole, by id."""
+    found: dict[str, Known] = {}
+    for some in chunks(device_ids):
+        rows = await connection.execute(_joined().where(devices.c.device_id.in_(some)))
+        found |= {known.device.device_id: known for known in map(_known, rows)}
+    return found
+
+
+async def find(connection: AsyncConnection, wanted: Filter = Filter()) -> list[Known]:  # noqa: B008 a frozen value
+    """All devices that match, whole, by id."""
+    rows = await connection.execute(_filtered(wanted).order_by(devices.c.device_id))
+    return [_known(row) for row in rows]
+
+
+async def find_page(
+    connection: AsyncConnection, wanted: Filter, after: str | None, limit: int
+) -> tuple[list[Known], bool, int]:
+    """A page by device id: devices, whether there are more, how many match in all."""
+    paged = await page(connection, _filtered(wanted), devices.c.device_id, after, limit, newest=False)
+    return [_known(row) for row in paged.rows], paged.more, paged.total
+
+
+async def silent_since(connection: AsyncConnection, before_ms: int, channel: str) -> list[StatusRecord]:
+    """A channel's online devices that were last heard before that time."""
+    query = (
+        select(device_status)
+        .join(devices, devices.c.device_id == device_status.c.device_id)
+        .where(device_status.c.connectivity == Connectivity.ONLINE.value)
+        .where(devices.c.channel == channel)
+        .where(device_status.c.last_seen < before_ms)
+    )
+    return await many(connection, query, StatusRecord)
+
+
+async def add_blank(connection: AsyncConnection, device_id: str) -> None:
+    """The row of a device that was never heard; nothing if it has one."""
+    known = await connection.execute(select(device_status.c.device_id).where(device_status.c.device_id == device_id))
+    if known.first() is None:
+        await connection.execute(insert(device_status).values(values_of(StatusRecord(device_id=device_id))))
+
+
+async def save_many(connection: AsyncConnection, records: Sequence[StatusRecord]) -> None:
+    """Write whole rows that are there already."""
+    if not records:
+        return
+    rows = [values_of(record) for record in records]
+    columns: dict[str, Any] = {name: bindparam(f"to_{name}") for name in rows[0] if name != "device_id"}
+    query = update(device_status).where(device_status.c.device_id == bindparam("of")).values(columns)
+    await connection.execute(
+        query,
+        [{"of": row["device_id"]} | {f"to_{name}": row[name] for name in columns} for row in rows],
+    )
+
+
+def _joined() -> Select[Any]:
+    own = [column.label(f"d_{column.name}") for column in devices.c]
+    said = [column.label(f"s_{column.name}") for column in device_status.c]
+    return select(*own, *said).join_from(devices, device_status, devices.c.device_id == device_status.c.device_id)
+
+
+def _filtered(wanted: Filter) -> Select[Any]:
+    query = _joined()
+    if wanted.channel is not None:
+        query = query.where(devices.c.channel == wanted.channel)
+    if wanted.connectivity is not None:
+        query = query.where(device_status.c.connectivity == wanted.connectivity.value)
+    if wanted.standings:
+        query = query.where(device_status.c.standing.in_([word.value for word in wanted.standings]))
+    for label, value in wanted.labels.items():
+        query = query.where(
+            exists()
+            .where(device_labels.c.device_id == devices.c.device_id)
+            .where(device_labels.c.label == label)
+            .where(device_labels.c.value == value)
+        )
+    return query
+
+
+def _known(row: Any) -> Known:
+    own: dict[str, Any] = {}
+    said: dict[str, Any] = {}
+    for name, value in row._mapping.items():
+        (own if name.startswith("d_") else said)[name[2:]] = value
+    return Known(msgspec.convert(own, DeviceRecord), msgspec.convert(said, StatusRecord))
