@@ -1,0 +1,1 @@
+"""Bundles on disk, and the anchor that they are verified by."""
