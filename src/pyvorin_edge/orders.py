@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -350,7 +349,7 @@ def parcel_blobs(parcel: Parcel) -> dict[Digest, bytes]:
     """The parcel's blobs by digest; OrderError if one is not base64."""
     try:
         raw = [base64.b64decode(blob, validate=True) for blob in parcel.blobs]
-    except binascii.Error as why:
+    except ValueError as why:  # binascii.Error, or letters that are not ASCII
         raise OrderError(Refusal.MALFORMED, f"blobs: not base64: {why}") from None
     return {digest_of(blob): blob for blob in raw}
 
