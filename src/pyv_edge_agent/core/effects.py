@@ -1,0 +1,147 @@
+"""All that a device's core can ask of its shell. Memory is durable before the first effect of a step is performed.
+
+Every effect can be repeated: starting again is entering the state again.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from pyv_edge_agent.core.memory import Installed
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.trust import Link
+
+
+class Subscribe(msgspec.Struct, frozen=True):
+    """Subscribe to these exact topics at QoS 1 (only while connected)."""
+
+    topics: tuple[str, ...]
+
+
+class Unsubscribe(msgspec.Struct, frozen=True):
+    """Leave these topics."""
+
+    topics: tuple[str, ...]
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """Read from the store, answer at once with `Looked`."""
+
+    release: Digest | None = None
+    blob: Digest | None = None
+
+
+class FetchOverHttp(msgspec.Struct, frozen=True):
+    """Fetch what the topic holds over HTTPS (release, blob or trust document), answer with `FetchedOverHttp`."""
+
+    topic: str
+
+
+class KeepRelease(msgspec.Struct, frozen=True):
+    """Store a verified release envelope durably under its digest."""
+
+    digest: Digest
+    envelope: bytes
+
+
+class KeepBlob(msgspec.Struct, frozen=True):
+    """Store bytes durably under their SHA-256."""
+
+    digest: Digest
+    data: bytes
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """Check the rendered file against this device's environment (`Config.validate`) and store it durably as a blob.
+
+    Answer with `Staged` or `StageFailed`.
+    """
+
+    installed: Installed
+    data: bytes
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """Write the live file from the stored blob, atomically, restart what it affects; `Switched` or `SwitchFailed`.
+
+    Going back is the same effect with what was committed before.
+    """
+
+    installed: Installed
+
+
+class WriteLive(msgspec.Struct, frozen=True):
+    """The drift was told to go: write the stored file over the live one and reload; `Switched` or `SwitchFailed`."""
+
+    installed: Installed
+
+
+class Publish(msgspec.Struct, frozen=True, kw_only=True):
+    """Send. `seq` of a report: answer with `Acknowledged` when the broker has it."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool = False
+    seq: int | None = None
+
+
+class UseLink(msgspec.Struct, frozen=True):
+    """Reconnect by this link: a candidate (rule 7) or the one to stay with; `keep` makes it durable."""
+
+    link: Link
+    candidate: bool
+    keep: bool = False
+
+
+class ReadLogs(msgspec.Struct, frozen=True):
+    """Read the last log lines, answer with `LogsRead`."""
+
+    request_id: str
+    lines: int
+
+
+class LookAtHealth(msgspec.Struct, frozen=True):
+    """Send `HealthSeen` now and, while `every_seconds` is not 0, again and again at that interval."""
+
+    every_seconds: float = 0.0
+
+
+class LookAtLive(msgspec.Struct, frozen=True):
+    """Send `LiveSeen` now."""
+
+
+class Prune(msgspec.Struct, frozen=True):
+    """Remove from the store all but these."""
+
+    releases: frozenset[Digest]
+    blobs: frozenset[Digest]
+
+
+class Log(msgspec.Struct, frozen=True):
+    """A line that matters."""
+
+    level: str
+    text: str
+
+
+Effect: TypeAlias = (
+    Subscribe
+    | Unsubscribe
+    | Look
+    | FetchOverHttp
+    | KeepRelease
+    | KeepBlob
+    | Stage
+    | Switch
+    | WriteLive
+    | Publish
+    | UseLink
+    | ReadLogs
+    | LookAtHealth
+    | LookAtLive
+    | Prune
+    | Log
+)

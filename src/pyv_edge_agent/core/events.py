@@ -1,0 +1,140 @@
+"""All that can happen to a device: the only way into its core."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.vocabulary import Cause
+
+
+class Now(msgspec.Struct, frozen=True):
+    """The moment of an event: wall clock in Unix ms, whether it is synchronised, and seconds since the agent's start."""
+
+    wall_ms: int
+    synced: bool
+    uptime_seconds: float
+
+
+class Booted(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent started. `boot_id` is random at each start, `machine_boot_id` the kernel's."""
+
+    boot_id: str
+    machine_boot_id: str
+    #: bytes of the live config file, none if there is none
+    live: bytes | None
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """A session with the broker stands; `candidate` if by a link on trial (rule 7)."""
+
+    candidate: bool = False
+
+
+class Disconnected(msgspec.Struct, frozen=True):
+    """The session ended."""
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A message came: over MQTT, from HTTP or out of a parcel; all go the same way."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """The broker or controller acknowledged the report of this seq."""
+
+    seq: int
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True):
+    """The staged file is durable in the store."""
+
+
+class StageFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """It could not be laid ready: `disk`, or `invalid` with the first problem."""
+
+    code: Cause
+    detail: str
+
+
+class Switched(msgspec.Struct, frozen=True, kw_only=True):
+    """The live file is written and what it affects was restarted; the effective hash is of what runs now."""
+
+    effective_hash: str | None
+
+
+class SwitchFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """It could not be put in force, or put back."""
+
+    code: Cause
+    detail: str
+
+
+class HealthSeen(msgspec.Struct, frozen=True):
+    """A health document, as `/health` shows it (without `fleet`). Wanted each second while proving."""
+
+    document: dict[str, Any]
+
+
+class LiveSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The live file was looked at: at start, when it changed, and after every switch. None = unreadable."""
+
+    data: bytes | None
+    effective_hash: str | None
+
+
+class Ticked(msgspec.Struct, frozen=True):
+    """Time passed; sent at `due_at`."""
+
+
+class RolledBackByHand(msgspec.Struct, frozen=True):
+    """`OTAUpdater.rollback_to(version)` (rule 15)."""
+
+    version: str
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `Look`: a release envelope or blob that lies in the store already; none = not there."""
+
+    release: Digest | None = None
+    blob: Digest | None = None
+    data: bytes | None = None
+
+
+class FetchedOverHttp(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `FetchOverHttp`; the bytes are as unverified as any. None = it failed."""
+
+    topic: str
+    data: bytes | None
+
+
+class LogsRead(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `ReadLogs`."""
+
+    request_id: str
+    lines: tuple[str, ...]
+
+
+Event: TypeAlias = (
+    Booted
+    | Connected
+    | Disconnected
+    | Arrived
+    | Acknowledged
+    | Staged
+    | StageFailed
+    | Switched
+    | SwitchFailed
+    | HealthSeen
+    | LiveSeen
+    | Ticked
+    | RolledBackByHand
+    | Looked
+    | FetchedOverHttp
+    | LogsRead
+)

@@ -1,0 +1,189 @@
+"""All that a device remembers over a power cut: one frozen struct a file (PROTOCOL 5, rule 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.orders import Target
+from pyvorin_edge.report import Refused, Result
+from pyvorin_edge.vocabulary import Cause, ConfigFormat, Outcome, Phase, RuleKind
+
+#: earlier releases kept whole besides the committed one (rule 4: at least two)
+PREVIOUS_KEPT: Final = 3
+QUARANTINE_KEPT: Final = 32
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """The highest order heard of a channel, or assignment; without a payload's hash it is only a bound (rule 2)."""
+
+    epoch: int
+    #: an assignment's `number`
+    generation: int
+    payload_sha256: Digest | None = None
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """A config that passed its gate, or the provisioned one: enough to run it again without network."""
+
+    #: none = the provisioned config
+    release: Digest | None
+    version: str | None
+    overlay: Digest
+    attempt: int
+    kind: RuleKind = RuleKind.RELEASE
+    #: the rendered file's bytes, kept as a blob under this digest
+    file: Digest
+    format: ConfigFormat
+    config_hash: str
+    #: at commit; none until first measured
+    effective_hash: str | None = None
+    floor: int = 0
+
+    def holds(self, target: Target) -> bool:
+        """Whether this is the target, by (release, overlay)."""
+        return (self.release, self.overlay) == (target.release, target.overlay)
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """An update under way; its file is there exactly while the device is not settled."""
+
+    target: Target
+    phase: Phase
+    #: remaining delay of the spread, uptime seconds; none = not rolled yet
+    spread_left_seconds: float | None = None
+    #: what is being proved, once staged
+    staged: Installed | None = None
+    #: the agent's starts while switching, proving or reverting, and how many of them within the machine's same boot
+    starts: int = 0
+    starts_same_boot: int = 0
+    machine_boot_id: str = ""
+    #: while reverting: how it will be told
+    outcome: Outcome | None = None
+    code: Cause | None = None
+    detail: str = ""
+    #: rule 7: the fleet's new address is on trial with it, and how often it was given up
+    reach_tries: int = 0
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """A (release, overlay) that ended badly (rule 6)."""
+
+    release: Digest
+    overlay: Digest
+    attempt: int
+    outcome: Outcome
+    code: Cause
+    tries: int
+    #: whether the config had been switched: then only a higher attempt tries again
+    switched: bool
+    #: trust version, floor and agent of a rejection: it is judged again when one of them changed
+    judged_by: str = ""
+
+
+class Local(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollback by hand, in force until other rules, another pin or channel are accepted (rule 15)."""
+
+    #: none = the provisioned config
+    release: Digest | None
+    #: digest of the rules, pin and channel that it stands against
+    against: Digest
+
+
+class Healed(msgspec.Struct, frozen=True, kw_only=True):
+    """When a key path was healed, Unix ms: three times in an hour and healing stops (PROTOCOL 7)."""
+
+    pointer: str
+    at: tuple[int, ...]
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters, bounds and what was last told."""
+
+    #: counts starts; durable before the first message of a start
+    boot: int = 0
+    incarnation: int = 1
+    floor: int = 0
+    #: by channel
+    heard: dict[str, Heard] = {}
+    heard_assignment: Heard | None = None
+    #: greatest accepted issued_at, Unix ms (rule 8)
+    time_bound: int = 0
+    result: Result | None = None
+    refused: Refused | None = None
+    drift_since: int | None = None
+    #: of a live file that was loaded at start or SIGHUP although edited (rule 15)
+    healed: tuple[Healed, ...] = ()
+    fleet: str | None = None
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Every durable part; none = no file. Envelopes are kept whole, as they came."""
+
+    directive: bytes | None = None
+    assignment: bytes | None = None
+    #: by version, from 1
+    trust: tuple[bytes, ...] = ()
+    local: Local | None = None
+    committed: Installed | None = None
+    #: newest first
+    previous: tuple[Installed, ...] = ()
+    trial: Trial | None = None
+    quarantine: tuple[Tried, ...] = ()
+    state: State = State()
+
+
+#: File names of rule 3; trust documents lie one a file in `trust/<n>`.
+FILES: Final[dict[str, str]] = {
+    "directive": "desired-directive",
+    "assignment": "desired-assignment",
+    "local": "local",
+    "committed": "committed",
+    "previous": "previous",
+    "trial": "trial",
+    "quarantine": "quarantine",
+    "state": "state",
+}
+
+#: The type of each part that is JSON on disk (directive and assignment are their own bytes).
+TYPES: Final[dict[str, Any]] = {
+    "local": Local,
+    "committed": Installed,
+    "previous": tuple[Installed, ...],
+    "trial": Trial,
+    "quarantine": tuple[Tried, ...],
+    "state": State,
+}
+
+
+def parts(memory: Memory) -> dict[str, bytes | None]:
+    """File name → bytes of every part, none where no file should be: what the shell makes durable, in this order.
+
+    `state` comes last: whoever reads it after a power cut has the parts that it speaks of.
+    """
+    found: dict[str, bytes | None] = {f"trust/{n}": document for n, document in enumerate(memory.trust, start=1)}
+    for name, file in FILES.items():
+        value = getattr(memory, name)
+        found[file] = _bytes_of(name, value)
+    return found
+
+
+def from_parts(found: dict[str, bytes | None]) -> Memory:
+    """Memory from the files' bytes; msgspec.DecodeError if one cannot be read (the journal has checked its sum)."""
+    documents = []
+    while (document := found.get(f"trust/{len(documents) + 1}")) is not None:
+        documents.append(document)
+    values: dict[str, Any] = {"trust": tuple(documents)}
+    for name, file in FILES.items():
+        data = found.get(file)
+        if data is not None:
+            values[name] = msgspec.json.decode(data, type=TYPES[name]) if name in TYPES else data
+    return Memory(**values)
+
+
+def _bytes_of(name: str, value: Any) -> bytes | None:
+    if value is None or value == ():
+        return None
+    return msgspec.json.encode(value) if name in TYPES else bytes(value)
