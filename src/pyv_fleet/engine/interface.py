@@ -1,0 +1,90 @@
+"""The ports between the engine's parts: what each is told, and what the desk wants of releases, rollouts, rollbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from pyv_fleet.core.views import (
+    Page,
+    ReleaseView,
+    RollbackSpec,
+    RollbackView,
+    RolloutSpec,
+    RolloutVerb,
+    RolloutView,
+)
+from pyv_fleet.store.devices import DeviceRecord
+from pyv_fleet.store.orders import DirectiveRecord
+from pyv_fleet.store.status import StatusRecord
+from pyvorin_edge.report import Report
+
+
+class Heard(NamedTuple):
+    """What a device said, or that it fell silent, after it was stored."""
+
+    device: DeviceRecord
+    before: StatusRecord
+    after: StatusRecord
+    #: the last full report of the batch; none for beats, presence and silence
+    report: Report | None
+
+
+HeardObserver = Callable[[Sequence[Heard]], Awaitable[None]]
+"""Told once a batch, after the commit; may open transactions of its own. What it raises is logged, never lost reports.
+
+Only devices are named whose report came or whose connectivity changed: a beat that changes nothing but figures is not.
+"""
+DirectiveObserver = Callable[[DirectiveRecord], Awaitable[None]]
+"""Told when a directive was confirmed by the broker, or (`foreign`) adopted from it."""
+
+
+class ReleaseDesk(Protocol):
+    """engine/releases.py: `Releases`."""
+
+    async def publish(self, envelope: bytes, blob: bytes, actor: str) -> tuple[ReleaseView, bool]:
+        """The release, and whether it is new. Invalid, Conflict."""
+
+    async def page(self, after: str | None, limit: int) -> Page[ReleaseView]:
+        """All releases."""
+
+    async def get(self, ref: str) -> ReleaseView:
+        """By digest or version; NotFound."""
+
+    async def envelope(self, ref: str) -> bytes:
+        """The signed envelope; NotFound."""
+
+    async def blob(self, sha256: str) -> bytes:
+        """A config's bytes; NotFound."""
+
+
+class RolloutDesk(Protocol):
+    """engine/rollouts.py: `Rollouts`."""
+
+    async def create(self, spec: RolloutSpec, actor: str) -> RolloutView:
+        """Made and started."""
+
+    async def page(self, after: str | None, limit: int) -> Page[RolloutView]:
+        """All rollouts, newest first."""
+
+    async def get(self, rollout_id: str) -> RolloutView:
+        """One; NotFound."""
+
+    async def pause(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It holds where it is."""
+
+    async def resume(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It goes on."""
+
+    async def abort(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It ends: reverted, or staying."""
+
+
+class RollbackDesk(Protocol):
+    """engine/rollback.py: `Rollbacks`."""
+
+    async def start(self, spec: RollbackSpec, actor: str) -> RollbackView:
+        """Ordered, or with `dry_run` only counted."""
+
+    async def status(self, rollback_id: str) -> RollbackView:
+        """How far it is; NotFound."""
