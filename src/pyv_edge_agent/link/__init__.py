@@ -1,0 +1,1 @@
+"""What carries orders in and reports out. Nothing is decided here."""

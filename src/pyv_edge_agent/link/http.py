@@ -1,0 +1,142 @@
+"""HTTPS to the controller, with stdlib alone: what MQTT does not bring in time is fetched here (PROTOCOL 5, rule 5)."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+import msgspec
+
+from pyv_edge_agent.link.interface import Credentials, LinkError
+from pyv_edge_agent.link.tls import client_context
+from pyvorin_edge import wire
+from pyvorin_edge.errors import WireError
+from pyvorin_edge.trust import Link as Whereabouts
+
+USER_AGENT: Final = "Pyvorin-Edge/1.0"
+STEP_SECONDS: Final = 10.0
+ANSWER_BYTES_MAX: Final = 1024 * 1024
+
+
+class HttpRefused(LinkError):
+    """The controller answered, and not with what was asked for."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A 2xx answer."""
+
+    status: int
+    body: bytes
+
+
+class Https:
+    """One controller, one request a connection, no redirects, bounded answers."""
+
+    def __init__(self, url: str, tls: ssl.SSLContext) -> None:
+        """LinkError if `url` is no https URL with a host."""
+        self._url = _checked(url)
+        self._tls = tls
+
+    def get(self, path: str, *, limit_bytes: int = ANSWER_BYTES_MAX) -> bytes:
+        """The body of a 2xx answer; HttpRefused for another status, LinkError if there is none."""
+        return self.request("GET", path, limit_bytes=limit_bytes).body
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        limit_bytes: int = ANSWER_BYTES_MAX,
+    ) -> Answer:
+        """One request; errors as in `get`."""
+        port = self._url.port or 443
+        connection = http.client.HTTPSConnection(
+            self._url.hostname or "", port, timeout=STEP_SECONDS, context=self._tls
+        )
+        try:
+            connection.request(method, path, body, {"User-Agent": USER_AGENT, **(headers or {})})
+            return _answer_of(connection.getresponse(), limit_bytes)
+        except ssl.SSLCertVerificationError as why:
+            raise LinkError(f"{self}: its certificate does not hold: {why.verify_message}") from None
+        except (OSError, http.client.HTTPException) as why:
+            raise LinkError(f"{self}: {_reason(why)}") from None
+        finally:
+            connection.close()
+
+    def __str__(self) -> str:
+        return f"https://{self._url.netloc}"
+
+
+class Store:
+    """Releases, blobs and trust documents over HTTPS, from the first controller that has them."""
+
+    def __init__(self, whereabouts: Whereabouts, credentials: Credentials) -> None:
+        """LinkError if the CA, certificate or addresses cannot be used."""
+        tls = client_context(whereabouts.ca_pem, credentials)
+        self._controllers: Sequence[Https] = [Https(url, tls) for url in whereabouts.http]
+
+    def release(self, digest: str) -> bytes:
+        """A release's envelope, not verified."""
+        return self._first(f"/v1/releases/{quote(digest, safe='')}/envelope", wire.ORDER_BYTES_MAX)
+
+    def blob(self, sha256: str) -> bytes:
+        """A config's bytes, not verified."""
+        return self._first(f"/v1/blobs/{quote(sha256, safe='')}", wire.BLOB_BYTES_MAX)
+
+    def trust(self, version: int) -> bytes:
+        """A trust document, not verified."""
+        return self._first(f"/v1/trust/{version}", wire.TRUST_BYTES_MAX)
+
+    def _first(self, path: str, limit_bytes: int) -> bytes:
+        failed: list[str] = []
+        for controller in self._controllers:
+            try:
+                return controller.get(path, limit_bytes=limit_bytes)
+            except LinkError as why:
+                failed.append(str(why))
+        raise LinkError("; ".join(failed) or "no HTTP address of the fleet is known")
+
+
+def _checked(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port_known = parts.port is None or parts.port > 0
+    except ValueError:
+        raise LinkError(f"{url!r} is no URL: write https://host:port") from None
+    if parts.scheme != "https" or not parts.hostname or not port_known:
+        raise LinkError(f"{url!r}: write https://host:port (a token must not travel in clear)")
+    if parts.username or parts.path.strip("/") or parts.query:
+        raise LinkError(f"https://{parts.hostname}…: only https://host:port, without login, path or query")
+    return parts
+
+
+def _answer_of(response: http.client.HTTPResponse, limit_bytes: int) -> Answer:
+    body = response.read(limit_bytes + 1)
+    if not 200 <= response.status < 300:
+        raise HttpRefused(response.status, _detail_of(response.status, response.reason, body))
+    if len(body) > limit_bytes:
+        raise LinkError(f"the answer is larger than {limit_bytes} bytes")
+    return Answer(response.status, body)
+
+
+def _detail_of(status: int, reason: str, body: bytes) -> str:
+    """The problem's own sentence (RFC 9457), if it is one."""
+    try:
+        problem = wire.loads_strict(body, limit_bytes=ANSWER_BYTES_MAX)
+    except WireError:
+        problem = None
+    said = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
+    return f"the controller answered {status} {reason}" + (f": {said}" if isinstance(said, str) else "")
+
+
+def _reason(why: Exception) -> str:
+    return getattr(why, "strerror", None) or str(why) or type(why).__name__

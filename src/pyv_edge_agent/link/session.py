@@ -1,0 +1,204 @@
+"""One MQTT 3.1.1 session over TLS, from its connect to its end; nothing outlives it (clean session, STACK 6)."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pyv_edge_agent.link.interface import Listener, Self
+from pyvorin_edge import topics, wire
+from pyvorin_edge.report import Presence
+from pyvorin_edge.vocabulary import PresenceState
+
+CONNECT_SECONDS: Final = 10.0
+#: What one session may have waiting to be sent; beyond, publishing is dropped.
+QUEUED_MAX: Final = 1000
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session is opened with."""
+
+    host: str
+    port: int
+    keepalive_seconds: int
+    conn: int
+
+
+class Session:
+    """paho's client for one connection. Its callbacks run in paho's thread and only hand on."""
+
+    def __init__(
+        self, me: Self, terms: Terms, tls: ssl.SSLContext, listener: Listener, clock_ms: Callable[[], int]
+    ) -> None:
+        self._me = me
+        self._terms = terms
+        self._listener = listener
+        self._clock_ms = clock_ms
+        self._accepted = False
+        self._heard = threading.Event()
+        self._ended = threading.Event()
+        self._released = threading.Event()
+        self._why = ""
+        self._tags = _Tags(listener.delivered)
+        self._client = self._make_client(tls)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it was accepted and has not ended."""
+        return self._accepted and not self._ended.is_set()
+
+    @property
+    def why_ended(self) -> str:
+        """Why it was refused or ended."""
+        return self._why
+
+    def open(self) -> bool:
+        """Connect and wait for the broker's word; whether it accepted. OSError and ValueError as sockets raise them."""
+        self._client.connect(self._terms.host, self._terms.port, self._terms.keepalive_seconds)
+        self._client.loop_start()
+        if not self._heard.wait(CONNECT_SECONDS):
+            self._why = f"no answer within {CONNECT_SECONDS:g} s"
+        return self._accepted
+
+    def wait_ended(self) -> None:
+        """Wait until it ends or `interrupt` is called."""
+        self._released.wait()
+
+    def interrupt(self) -> None:
+        """Let `open` and `wait_ended` return now; the session itself stands until `close`."""
+        self._heard.set()
+        self._released.set()
+
+    def close(self, within_seconds: float) -> None:
+        """Say goodbye, if it is up, so that there is no last will; end it and its thread. What takes longer is cut."""
+        if self.is_up:
+            _wait_published(self._announce(PresenceState.OFFLINE), within_seconds / 2)
+        self._client.disconnect()
+        if self._heard.is_set():
+            self._ended.wait(within_seconds / 2)
+        self._cut()
+        self._client.loop_stop()
+
+    def subscribe(self, names: Sequence[str]) -> None:
+        """Ask for exact topics, QoS 1."""
+        if names and self.is_up:
+            self._client.subscribe([(name, 1) for name in names])
+
+    def unsubscribe(self, names: Sequence[str]) -> None:
+        """Ask for them no more."""
+        if names and self.is_up:
+            self._client.unsubscribe(list(names))
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, tag: int | None) -> None:
+        """Send, and tell the listener when the broker has it."""
+        if self.is_up:
+            info = self._client.publish(topic, payload, qos=qos, retain=retain)
+            self._tags.sent(info.mid, tag)
+
+    def _make_client(self, tls: ssl.SSLContext) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._me.device_id,
+            clean_session=True,
+            protocol=paho.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.tls_set_context(tls)
+        client.connect_timeout = CONNECT_SECONDS
+        client.max_queued_messages_set(QUEUED_MAX)
+        client.will_set(topics.presence(self._me.device_id), self._presence(PresenceState.OFFLINE), qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    def _announce(self, state: PresenceState) -> paho.MQTTMessageInfo:
+        info = self._client.publish(topics.presence(self._me.device_id), self._presence(state), qos=1, retain=True)
+        self._tags.sent(info.mid, None)
+        return info
+
+    def _presence(self, state: PresenceState) -> bytes:
+        said = Presence(
+            state=state,
+            device_id=self._me.device_id,
+            boot=self._me.boot,
+            boot_id=self._me.boot_id,
+            conn=self._terms.conn,
+            at=self._clock_ms(),
+        )
+        return wire.encode(said)
+
+    def _cut(self) -> None:
+        """Break the connection, if it still stands: paho's thread then ends whatever it waits for."""
+        standing = self._client.socket()
+        if isinstance(standing, socket.socket):
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(standing, socket.SHUT_RDWR)
+
+    def _on_connect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            self._why = f"the broker refused: {reason}"
+            return  # it closes the connection itself
+        self._accepted = True
+        self._announce(PresenceState.ONLINE)
+        self._heard.set()
+        self._listener.connected(self._terms.conn)
+
+    def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        was_up = self.is_up
+        self._why = self._why or str(reason)
+        self._ended.set()
+        self._heard.set()
+        self._released.set()
+        if was_up:
+            self._listener.disconnected(self._why)
+
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
+        self._listener.arrived(message.topic, bytes(message.payload), message.retain)
+
+    def _on_publish(self, client: paho.Client, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
+        self._tags.acknowledged(mid)
+
+
+class _Tags:
+    """Which publish is which: paho may tell of a PUBACK before `publish` has returned its number."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._waiting: dict[int, int | None] = {}
+        self._early: set[int] = set()
+
+    def sent(self, mid: int, tag: int | None) -> None:
+        with self._lock:
+            was_early = mid in self._early
+            self._early.discard(mid)
+            if not was_early:
+                self._waiting[mid] = tag
+        if was_early and tag is not None:
+            self._tell(tag)
+
+    def acknowledged(self, mid: int) -> None:
+        with self._lock:
+            known = mid in self._waiting
+            tag = self._waiting.pop(mid, None)
+            if not known:
+                self._early.add(mid)
+        if tag is not None:
+            self._tell(tag)
+
+
+def _wait_published(info: paho.MQTTMessageInfo, seconds: float) -> None:
+    try:
+        info.wait_for_publish(seconds)
+    except (ValueError, RuntimeError):
+        return  # the connection went first: its will says the same
