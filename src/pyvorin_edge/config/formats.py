@@ -18,6 +18,9 @@ from pyvorin_edge.vocabulary import ConfigFormat
 
 CONFIG_BYTES_MAX: Final = wire.BLOB_BYTES_MAX
 _LINE: Final = re.compile(r"\bline (\d+)")
+#: A dotted key at a line's start that nests beyond DEPTH_MAX: tomllib needs 16 s for one of 64 KiB.
+_KEY_PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
+_DEEP_KEY: Final = re.compile(rf"^[ \t]*(?:{_KEY_PART}[ \t]*\.[ \t]*){{{wire.DEPTH_MAX}}}", re.MULTILINE)
 
 
 def parse(data: bytes, format: ConfigFormat) -> dict[str, Any]:
@@ -62,6 +65,9 @@ def _text_of(data: bytes) -> str:
 
 
 def _parse_toml(text: str) -> Any:
+    deep = _DEEP_KEY.search(text)
+    if deep is not None:
+        raise refuse("", f"a key nested deeper than {wire.DEPTH_MAX}", text.count("\n", 0, deep.end()) + 1)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as why:

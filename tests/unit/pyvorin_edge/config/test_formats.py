@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -62,7 +63,9 @@ def test_any_bytes_parse_or_are_refused_with_a_problem(data: bytes) -> None:
         (b"\xef\xbb\xbfa = 1", TOML, "", "byte order mark"),
         (b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", JSON, "", "deeper"),
         (b"a = " + b"[" * 30000 + b"]" * 30000, TOML, "", "nested too deeply"),
-        (b".".join([b"a"] * 40) + b" = 1", TOML, "/a" * 16, "deeper"),
+        (b"x = 1\n" + b".".join([b"a"] * 40) + b" = 1", TOML, "", "line 2"),
+        (b" . ".join([b'"\\"."'] * 17) + b" = 1", TOML, "", "deeper"),
+        (b"x = {" + b".".join([b"a"] * 40) + b" = 1}", TOML, "/x" + "/a" * 15, "deeper"),
         (b"a = " + b"9" * 5000, TOML, "", "TOML"),
         (b"a = 1" + b" " * CONFIG_BYTES_MAX, TOML, "", "at most 65536"),
     ],
@@ -75,6 +78,36 @@ def test_what_has_no_canonical_form_is_refused_by_path(
     [problem] = caught.value.problems
     assert problem.pointer == pointer
     assert word in str(problem)
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        b"a." * 32_000 + b"b = 1",
+        b"x = {" + b"a." * 32_000 + b"b = 1}",
+        b"[" + b"a." * 32_000 + b"b]",
+        b'"' * 65_000,
+        b'"\\""."' * 10_000,
+        b"a = " + b"'" * 65_000,
+        b'a = "' + b"\\n" * 32_000 + b'"',
+        b"[[a]]\n" * 10_000,
+        b"a = {" * 13_000,
+        b"a = [" + b"{}," * 20_000 + b"]",
+        b"\n".join(b"[%d.b]" % number for number in range(7_000)),
+        b"a" * 65_000,
+        b" " * 65_000 + b"=",
+        b"a = " + b"1_" * 30_000,
+    ],
+)
+def test_no_file_within_the_size_takes_long(evil: bytes) -> None:
+    started = time.process_time()
+    with contextlib.suppress(ConfigError):
+        parse(evil[:CONFIG_BYTES_MAX], TOML)
+    assert time.process_time() - started < 5.0
+
+
+def test_the_deepest_key_allowed_is_read() -> None:
+    assert parse(b".".join([b"a"] * 16) + b" = 1", TOML)
 
 
 def test_all_problems_are_told_at_once() -> None:
