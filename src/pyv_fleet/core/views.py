@@ -49,6 +49,8 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     article_channel: str | None
     broker: str
     api: str
+    #: of the managed broker while it runs
+    broker_pid: int | None = None
 
 
 class ResultView(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +154,7 @@ class ReleaseView(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
 
 
-class ReleaseUpload(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseUpload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /v1/releases: the signed envelope and the config's bytes, both base64 (standard, padded)."""
 
     envelope: bytes
@@ -185,7 +187,7 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     rollout: str | None
 
 
-class ChannelBody(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of PUT /v1/channels/{name}: the channel's standing terms."""
 
     drift_policy: DriftPolicy = DriftPolicy.ALERT
@@ -195,7 +197,13 @@ class ChannelBody(msgspec.Struct, frozen=True, kw_only=True):
     settle_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 10
 
 
-class Budgets(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /v1/channels/{name}/refresh."""
+
+    reason: Reason
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many devices of a wave may go wrong, in permyriad of the wave; 0 = none."""
 
     failed_permyriad: Annotated[int, Meta(ge=0, le=10_000)] = 0
@@ -204,7 +212,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     lost_permyriad: Annotated[int, Meta(ge=0, le=10_000)] = 200
 
 
-class RolloutSpec(msgspec.Struct, frozen=True, kw_only=True):
+class RolloutSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /v1/rollouts. A wave is written `1%`, `20`, `kind=real`, or `kind=real:1` (where, count)."""
 
     channel: str
@@ -260,14 +268,14 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: dt.datetime | None
 
 
-class RolloutVerb(msgspec.Struct, frozen=True, kw_only=True):
+class RolloutVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /v1/rollouts/{id}/{pause|resume|abort}; abort reverts unless `stay`."""
 
     reason: Reason
     stay: bool = False
 
 
-class RollbackSpec(msgspec.Struct, frozen=True, kw_only=True):
+class RollbackSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /v1/rollbacks: one directive a channel. `to` is a version, a digest or `last-good`."""
 
     to: str
@@ -299,7 +307,7 @@ class RollbackView(msgspec.Struct, frozen=True, kw_only=True):
     done: bool
 
 
-class TokenSpec(msgspec.Struct, frozen=True, kw_only=True):
+class TokenSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /v1/tokens: an enrolment token, one-time or counted."""
 
     uses: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
@@ -318,7 +326,7 @@ class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: dt.datetime
 
 
-class RemediateBody(msgspec.Struct, frozen=True, kw_only=True):
+class RemediateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of POST /v1/drift/remediate; empty = all drifted devices."""
 
     device_ids: tuple[str, ...] = ()
@@ -339,6 +347,13 @@ class DriftDiff(msgspec.Struct, frozen=True, kw_only=True):
     pointer: str
     golden: Any = None
     live: Any = None
+
+
+class DeviceDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of GET /v1/devices/{id}/drift; `diffs` empty if the device did not answer in time."""
+
+    drift: DriftView
+    diffs: tuple[DriftDiff, ...] = ()
 
 
 class AlertView(msgspec.Struct, frozen=True, kw_only=True):

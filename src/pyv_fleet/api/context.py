@@ -1,0 +1,78 @@
+"""What every route may use, handed to it by the app."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from cryptography import x509
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.params import Dependency, Parameter
+
+from pyv_fleet.core.access import Caller, Doors
+from pyv_fleet.engine.desk import Desk
+
+CALLER_KEY = "caller"
+
+
+@dataclass(frozen=True)
+class ApiContext:
+    """The desk behind the routes, and what the settings open."""
+
+    desk: Desk
+    #: devices' certificates are issued by it
+    device_ca: x509.Certificate
+    #: this server's own certificate is issued by it; a fresh device knows its key from the token
+    server_ca: x509.Certificate
+    clock: Callable[[], dt.datetime]
+    doors: Doors = field(default_factory=Doors)
+    #: names by which clients reach this server, beside localhost and addresses
+    hosts: tuple[str, ...] = ()
+    #: set when the server ends: endless answers end too
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def provide_context(state: State) -> ApiContext:
+    """For Litestar's injection."""
+    context: ApiContext = state.context
+    return context
+
+
+def provide_desk(state: State) -> Desk:
+    """For Litestar's injection."""
+    return provide_context(state).desk
+
+
+def provide_caller(scope: dict[str, object]) -> Caller:
+    """Whom the guard admitted."""
+    return caller_of(scope)
+
+
+def caller_of(scope: dict[str, object]) -> Caller:
+    """The caller that the guard put into the request's state."""
+    state = scope["state"]
+    assert isinstance(state, dict)
+    caller = state[CALLER_KEY]
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def remember_caller(connection: ASGIConnection, caller: Caller) -> None:  # type: ignore[type-arg]
+    """For the guard."""
+    connection.scope["state"][CALLER_KEY] = caller
+
+
+def actor_of(caller: Caller) -> str:
+    """The name under which an act is written into the audit log."""
+    return caller.name or caller.device_id or f"anonymous at {caller.address}"
+
+
+HasDesk = Annotated[Desk, Dependency(skip_validation=True)]
+HasContext = Annotated[ApiContext, Dependency(skip_validation=True)]
+HasCaller = Annotated[Caller, Dependency(skip_validation=True)]
+After = Annotated[str | None, Parameter(query="after", max_length=256, description="`next` of the page before")]
+Limit = Annotated[int, Parameter(query="limit", ge=1, le=1000, description="how many at most")]

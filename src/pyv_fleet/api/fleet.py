@@ -1,0 +1,37 @@
+"""The fleet as a whole: what it is, how it is, who needs a person."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import Parameter
+
+from pyv_fleet.api.context import HasDesk
+from pyv_fleet.api.guards import may
+from pyv_fleet.core.views import AttentionView, FleetView, SnapshotView
+from pyv_fleet.core.words import AuthScope
+
+QueueDepth = Annotated[int, Parameter(query="max_queue_depth", ge=0, description="deeper queues need attention")]
+Cpu = Annotated[float, Parameter(query="max_cpu", ge=0, le=100, description="a higher CPU share needs attention, %")]
+
+
+@get("/v1/fleet", opt=may(AuthScope.READ))
+async def fleet(desk: HasDesk) -> FleetView:
+    """The fleet: its name, root key, trust version, addresses."""
+    return await desk.fleet()
+
+
+@get("/v1/fleet/snapshot", opt=may(AuthScope.READ))
+async def snapshot(desk: HasDesk) -> SnapshotView:
+    """The article's `FleetSnapshot`, from what devices report."""
+    return await desk.snapshot()
+
+
+@get("/v1/fleet/attention", opt=may(AuthScope.READ))
+async def attention(desk: HasDesk, max_queue_depth: QueueDepth = 5000, max_cpu: Cpu = 90.0) -> list[AttentionView]:
+    """Devices that need a person, each with its causes; most pressing first."""
+    return list(await desk.attention(max_queue_depth, max_cpu))
+
+
+ROUTES = (fleet, snapshot, attention)

@@ -1,0 +1,1 @@
+"""`pyv-fleet NOUN VERB`: one file a noun, each loaded only when it runs."""

@@ -1,0 +1,139 @@
+"""`pyv-fleet device`: provision, list, show."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pyv_fleet.cli.filters import label_option, labels_of
+from pyv_fleet.cli.output import Column, show_list, show_one
+from pyv_fleet.cli.session import CliError, Session, with_session
+
+PROVISION_SECONDS = 60
+
+
+@click.group()
+def group() -> None:
+    """Devices: provision, list, show."""
+
+
+@group.command("list")
+@click.option("--channel")
+@label_option
+@click.option("--connectivity", help="online, offline, lost or never_seen")
+@click.option("--standing", help="in_step, drifted, lagging, both or unknown")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="How many at most.")
+@with_session
+def list_(session: Session, labels: tuple[str, ...], limit: int, **query: Any) -> None:
+    """Devices, filtered by the controller."""
+    wanted = [f"{key}={value}" for key, value in labels_of(labels).items()]
+    found = list(itertools.islice(session.client.devices(label=wanted, limit=min(limit, 1000), **query), limit))
+    show_list(session, found, _COLUMNS, paged=True)
+
+
+@group.command()
+@click.argument("device_id")
+@with_session
+def show(session: Session, device_id: str) -> None:
+    """One device: connectivity, health, update and drift."""
+    show_one(session, session.client.device(device_id), _FIELDS)
+
+
+@group.command()
+@click.option("--serial", help="The hardware's serial number, from which the id is made.")
+@click.option("--device-id", help="A forced id instead.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The device's state directory to make.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The config it begins with."
+)
+@click.option("--channel", default="stable", show_default=True)
+@label_option
+@with_session
+def provision(
+    session: Session,
+    serial: str | None,
+    device_id: str | None,
+    out: Path,
+    config: Path | None,
+    channel: str,
+    labels: tuple[str, ...],
+) -> None:
+    """Make a device: its key, certificate, trust anchor and config, in one directory to carry to it."""
+    if (serial is None) == (device_id is None):
+        raise click.UsageError("exactly one of --serial and --device-id")
+    known = device_id or _id_of(serial or "")
+    from pyv_fleet.core.views import TokenSpec
+
+    if out.exists() and any(out.iterdir()):
+        raise CliError(f"{out}: is not empty; provision into a new directory")
+    spec = TokenSpec(uses=1, channel=channel, labels=labels_of(labels), device_id=known, valid_seconds=600)
+    token = session.client.create_token(spec).token
+    _run_provisioning(session, token, known, serial, out, config)
+    made = {"device_id": known, "state_dir": str(out), "channel": channel, "labels": labels_of(labels)}
+    show_one(session, made, tuple(Column(key, lambda m, key=key: m[key]) for key in made))
+    session.say(f"start it with: pyv-edge-agent run --state-dir {out}")
+
+
+def _id_of(serial: str) -> str:
+    from pyvorin_edge.identity import device_id_of
+
+    return device_id_of(serial)
+
+
+def _run_provisioning(
+    session: Session, token: str, device_id: str, serial: str | None, out: Path, config: Path | None
+) -> None:
+    """The device's own program acts as the device; the token goes by a private file, never by argv."""
+    who = ["--serial", serial] if serial is not None else ["--device-id", device_id]
+    with tempfile.TemporaryDirectory() as folder:
+        token_file = Path(folder) / "token"
+        descriptor = os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(token + "\n")
+        command = [*_agent(), "provision", *who, "--api", session.context.api, "--token-file", str(token_file)]
+        command += ["--out", str(out), *(["--config", str(config)] if config is not None else [])]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROVISION_SECONDS, check=False)
+    if done.returncode != 0:
+        raise CliError(f"provisioning {device_id} failed:\n{(done.stderr or done.stdout).strip()}")
+
+
+def _agent() -> list[str]:
+    beside = Path(sys.executable).parent / "pyv-edge-agent"
+    found = str(beside) if beside.exists() else shutil.which("pyv-edge-agent")
+    return [found] if found else [sys.executable, "-m", "pyv_edge_agent"]
+
+
+_COLUMNS = (
+    Column("device", lambda d: d.device_id),
+    Column("channel", lambda d: d.channel),
+    Column("connectivity", lambda d: d.connectivity),
+    Column("health", lambda d: d.health_status),
+    Column("version", lambda d: d.version),
+    Column("phase", lambda d: d.phase),
+    Column("standing", lambda d: d.drift.standing),
+    Column("labels", lambda d: d.labels),
+    Column("last seen", lambda d: d.last_seen),
+)
+_FIELDS = (
+    *_COLUMNS,
+    Column("waiting for", lambda d: d.waiting_for),
+    Column("generation", lambda d: d.generation),
+    Column(
+        "last result",
+        lambda d: d.result and f"{d.result.version or d.result.release}: {d.result.outcome} {d.result.detail}",
+    ),
+    Column("drifted keys", lambda d: d.drift.paths),
+    Column("agent", lambda d: d.agent_version),
+    Column("boot", lambda d: d.boot),
+    Column("incarnation", lambda d: d.incarnation),
+    Column("enrolled", lambda d: d.enrolled_at),
+    Column("attention", lambda d: "; ".join(d.attention) or None),
+)

@@ -1,0 +1,105 @@
+"""Data on stdout: a table for people; json, yaml or csv for programs. Rich is loaded only to draw on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from pyv_fleet.cli.session import Session
+
+
+class Column(NamedTuple):
+    """A column's head, and its text for one row."""
+
+    head: str
+    text: Callable[[Any], object]
+
+
+def show_list(session: Session, rows: Sequence[Any], columns: Sequence[Column], *, paged: bool = False) -> None:
+    """Rows of structs; `paged` writes json as the API's own page, {"items": […], "total": n}."""
+    match session.format:
+        case "json" | "yaml":
+            _write(session.format, {"items": list(rows), "total": len(rows)} if paged else list(rows))
+        case "csv":
+            _csv([column.head for column in columns], _cells(rows, columns))
+        case _:
+            _table([column.head for column in columns], _cells(rows, columns))
+
+
+def show_one(session: Session, value: Any, fields: Sequence[Column]) -> None:
+    """One struct: its fields below each other."""
+    match session.format:
+        case "json" | "yaml":
+            _write(session.format, value)
+        case "csv":
+            _csv([field.head for field in fields], _cells([value], fields))
+        case _:
+            width = max(len(field.head) for field in fields)
+            for field in fields:
+                click.echo(f"{field.head.ljust(width)}  {_text(field.text(value))}")
+
+
+def _cells(rows: Sequence[Any], columns: Sequence[Column]) -> list[list[str]]:
+    return [[_text(column.text(row)) for column in columns] for row in rows]
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.1f}"
+        case dict():
+            return " ".join(f"{key}={inner}" for key, inner in sorted(value.items()))
+        case list() | tuple():
+            return ", ".join(_text(inner) for inner in value) or "-"
+        case _ if hasattr(value, "isoformat"):
+            return str(value.isoformat(timespec="seconds")).replace("+00:00", "Z")
+        case _:
+            return "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+
+
+def _write(format_: str, value: Any) -> None:
+    import msgspec
+
+    if format_ == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+        return
+    import yaml
+
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    click.echo(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _csv(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(cells)
+
+
+def _table(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    if sys.stdout.isatty():
+        _drawn(heads, cells)
+        return
+    widths = [max(len(row[at]) for row in [heads, *cells]) for at in range(len(heads))]
+    for row in [heads, *cells]:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _drawn(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*heads, box=SIMPLE_HEAD, pad_edge=False)
+    for row in cells:
+        table.add_row(*(Text(text) for text in row))
+    Console().print(table)

@@ -1,0 +1,55 @@
+"""`pyv-fleet alert` and `pyv-fleet audit`: what happened, the newest first."""
+
+from __future__ import annotations
+
+import itertools
+
+import click
+
+from pyv_fleet.cli.output import Column, show_list
+from pyv_fleet.cli.session import Session, with_session
+
+limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many at most.")
+
+
+@click.group()
+def alert() -> None:
+    """Alerts."""
+
+
+@alert.command("list")
+@limit_option
+@with_session
+def alert_list(session: Session, limit: int) -> None:
+    """Alerts, the newest first."""
+    show_list(session, list(itertools.islice(session.client.alerts(), limit)), _ALERT_COLUMNS, paged=True)
+
+
+@click.group()
+def audit() -> None:
+    """Who did what, and why."""
+
+
+@audit.command("list")
+@limit_option
+@with_session
+def audit_list(session: Session, limit: int) -> None:
+    """Acts, the newest first."""
+    show_list(session, list(itertools.islice(session.client.audit(), limit)), _AUDIT_COLUMNS, paged=True)
+
+
+_ALERT_COLUMNS = (
+    Column("raised", lambda a: a.raised_at),
+    Column("alert", lambda a: a.name),
+    Column("device", lambda a: a.device_id),
+    Column("state", lambda a: a.state),
+    Column("detail", lambda a: a.detail),
+    Column("verified", lambda a: a.verified),
+)
+_AUDIT_COLUMNS = (
+    Column("at", lambda a: a.at),
+    Column("who", lambda a: a.actor),
+    Column("did", lambda a: a.act),
+    Column("to", lambda a: a.subject),
+    Column("why", lambda a: a.reason),
+)

@@ -1,0 +1,52 @@
+"""`pyv-fleet trust`: the chain of trust documents, verified here from the operator's own root key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pyv_fleet.cli.output import Column, show_one
+from pyv_fleet.cli.session import Session, with_session
+
+
+@click.group()
+def group() -> None:
+    """Who may sign what."""
+
+
+@group.command()
+@with_session
+def show(session: Session) -> None:
+    """The newest trust document; the whole chain is verified from the root key that the fleet names."""
+    from pyvorin_edge.trust import advance, from_key
+
+    fleet = session.client.fleet()
+    trust = from_key(bytes.fromhex(fleet.root_key))
+    for version in range(1, fleet.trust_version + 1):
+        trust = advance(trust, session.client.trust_document(version))
+    held = {role.value: [keyid[:16] for keyid in keys.by_id] for role, keys in trust.roles.items()}
+    said = {
+        "fleet": trust.fleet,
+        "root_key": fleet.root_key,
+        "version": trust.version,
+        "epoch": trust.epoch,
+        "floor": trust.floor,
+        "expires_at": trust.expires_at,
+        "keys": held,
+        "revoked_releases": sorted(trust.revoked_releases),
+    }
+    show_one(session, said, tuple(Column(key, lambda s, key=key: s[key]) for key in said))
+
+
+@group.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@with_session
+def publish(session: Session, file: Path) -> None:
+    """Put the next trust document, signed by root, in force for the whole fleet."""
+    from pyvorin_edge.trust import version_of
+
+    document = file.read_bytes()
+    version = version_of(document)
+    session.client.put_trust(version, document)
+    session.say(f"trust document {version} is in force and published")

@@ -1,0 +1,53 @@
+"""`pyv-fleet`: joins the commands; each is imported only when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pyv_fleet.cli.lazy import Later, LazyGroup
+
+COMMANDS: Final = {
+    "demo": Later(
+        "pyv_fleet.demo:demo_command", "The whole loop on this machine: controller, broker, agents, simulator."
+    ),
+    "serve": Later("pyv_fleet.serve:serve_command", "Run the controller."),
+    "simulate": Later("pyv_fleet.simulate.command:simulate_command", "Many simulated devices in one process."),
+    "fleet": Later("pyv_fleet.cli.fleet:group", "Make a fleet, look at it."),
+    "health": Later("pyv_fleet.cli.health:health", "How the fleet is: the figures, and who needs attention."),
+    "attention": Later("pyv_fleet.cli.health:attention", "Devices that need a person, and why."),
+    "device": Later("pyv_fleet.cli.device:group", "Devices: provision, list, show."),
+    "token": Later("pyv_fleet.cli.token:group", "Enrolment tokens for new devices."),
+    "release": Later("pyv_fleet.cli.release:group", "Releases: build, sign, publish."),
+    "rollout": Later("pyv_fleet.cli.rollout:group", "Move a channel to a release, wave by wave."),
+    "rollback": Later("pyv_fleet.cli.rollback:rollback", "Take the fleet back to a release, at once."),
+    "drift": Later("pyv_fleet.cli.drift:group", "Devices whose live config was changed."),
+    "channel": Later("pyv_fleet.cli.channel:group", "Channels and their terms."),
+    "alert": Later("pyv_fleet.cli.records:alert", "Alerts."),
+    "audit": Later("pyv_fleet.cli.records:audit", "Who did what, and why."),
+    "trust": Later("pyv_fleet.cli.trust:group", "Who may sign what: the chain of trust documents."),
+}
+
+
+@click.group(cls=LazyGroup, later=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="The operator's home [PYV_FLEET_HOME, .demo/operator, ~/.config/pyv-fleet].",
+)
+@click.version_option(package_name="pyvorin-fleet", prog_name="pyv-fleet")
+@click.pass_context
+def cli(ctx: click.Context, home: Path | None) -> None:
+    """Provision, distribute, detect drift, roll back, watch: a fleet of Pyvorin Edge devices.
+
+    Exit codes: 0 done, 1 error, 2 usage, 3 drift, 4 not allowed, 5 not found, 6 conflict, 7 rollout failed,
+    8 timed out, 9 partly failed.
+    """
+    ctx.obj = home
+
+
+def main() -> None:
+    """The entry point."""
+    cli(prog_name="pyv-fleet")

@@ -1,0 +1,131 @@
+"""`fleet.toml`: the controller's settings, typed; `fleet init` writes it, `serve` reads it. No secret stands in it."""
+
+from __future__ import annotations
+
+import tomllib
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+FILE: Final = "fleet.toml"
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; the message names the file, the field, and what to do."""
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A typo is an error, never a default."""
+
+
+class ApiSettings(_Section, frozen=True, kw_only=True):
+    """The TLS listener: everything."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 8443
+
+
+class PageSettings(_Section, frozen=True, kw_only=True):
+    """The plain listener, on loopback alone: page and API, without enrolment and devices' routes."""
+
+    port: Port = 8090
+    #: whoever is on this machine may look without a token
+    open_on_loopback: bool = False
+
+
+class BrokerSection(_Section, frozen=True, kw_only=True):
+    """The broker: our own mosquitto, or someone else's by URL."""
+
+    mode: Literal["managed", "external"] = "managed"
+    host: Host = "127.0.0.1"
+    port: Port = 8883
+    #: the controller's own listener, always on loopback; 0 = any free one at each start
+    controller_port: Port = 0
+    #: `mqtts://host[:port]` of an external broker
+    url: str = ""
+
+
+class StoreSettings(_Section, frozen=True, kw_only=True):
+    """Where the controller remembers; empty = SQLite in its home."""
+
+    url: str = ""
+
+
+class ArticleSettings(_Section, frozen=True, kw_only=True):
+    """What the article's own clients may do."""
+
+    #: the channel that is also told on the article's MQTT topics
+    channel: Annotated[str, Meta(pattern="^[a-z0-9-]{1,32}$")] | None = None
+    #: who may ask `/v1/golden-hash` and post alerts without credentials
+    networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """All of `fleet.toml`."""
+
+    fleet: Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
+    #: names and addresses under which devices reach this machine; the first is told to them
+    hosts: Annotated[tuple[Host, ...], Meta(min_length=1)] = ("127.0.0.1",)
+    api: ApiSettings = ApiSettings()
+    page: PageSettings = PageSettings()
+    broker: BrokerSection = BrokerSection()
+    store: StoreSettings = StoreSettings()
+    article: ArticleSettings = ArticleSettings()
+
+
+def read_settings(home: Path) -> Settings:
+    """The settings in a controller's home; SettingsError names what is wrong."""
+    path = home / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as why:
+        raise SettingsError(f"{path}: {why.strerror}; make a controller's home with `pyv-fleet fleet init`") from None
+    try:
+        return parse_settings(text)
+    except SettingsError as why:
+        raise SettingsError(f"{path}: {why}") from None
+
+
+def parse_settings(text: str) -> Settings:
+    """The settings that `text` says; SettingsError names the field."""
+    try:
+        found = msgspec.convert(tomllib.loads(text), Settings)
+    except tomllib.TOMLDecodeError as why:
+        raise SettingsError(f"not TOML: {why}") from None
+    except msgspec.ValidationError as why:
+        raise SettingsError(str(why).replace("`$.", "`")) from None
+    for network in found.article.networks:
+        _refuse_bad_network(network)
+    if found.broker.mode == "external" and not found.broker.url:
+        raise SettingsError("broker.url: is needed where broker.mode is external; write mqtts://HOST[:PORT]")
+    return found
+
+
+def settings_text(settings: Settings) -> str:
+    """The settings as TOML, every key written out."""
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(msgspec.to_builtins(settings)))
+
+
+def _refuse_bad_network(network: str) -> None:
+    try:
+        ip_network(network)
+    except ValueError as why:
+        raise SettingsError(f"article.networks: {why}") from None
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return value
+
+
+def store_url(settings: Settings, home: Path) -> str:
+    """The database's address."""
+    return settings.store.url or f"sqlite+aiosqlite:///{home / 'fleet.db'}"
