@@ -12,7 +12,7 @@ from msgspec import Meta
 
 FILE: Final = "fleet.toml"
 Port = Annotated[int, Meta(ge=0, le=65_535)]
-Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
+Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
 
 
 class SettingsError(Exception):
@@ -60,7 +60,7 @@ class ArticleSettings(_Section, frozen=True, kw_only=True):
     """What the article's own clients may do."""
 
     #: the channel that is also told on the article's MQTT topics
-    channel: Annotated[str, Meta(pattern="^[a-z0-9-]{1,32}$")] | None = None
+    channel: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}$(?!\n)")] | None = None
     #: who may ask `/v1/golden-hash` and post alerts without credentials
     networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
@@ -68,7 +68,7 @@ class ArticleSettings(_Section, frozen=True, kw_only=True):
 class Settings(_Section, frozen=True, kw_only=True):
     """All of `fleet.toml`."""
 
-    fleet: Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
+    fleet: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$(?!\n)")]
     #: names and addresses under which devices reach this machine; the first is told to them
     hosts: Annotated[tuple[Host, ...], Meta(min_length=1)] = ("127.0.0.1",)
     api: ApiSettings = ApiSettings()
