@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 UV := $(BIN)/uv
 DEMO ?=
+# quickest first
+TESTS ?= $(wildcard tests/unit tests/house tests/conformance tests/system tests/faults)
 
-.PHONY: help setup demo test unit check lock docs clean
+.PHONY: help setup demo test unit conformance system test-tools check reference lock docs clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -26,11 +28,27 @@ $(STAMP): requirements/uv.lock requirements/dev.lock pyproject.toml
 demo: setup      ## controller, broker, three agents, 100 simulated devices; DEMO="--for 60" ends by itself
 	@exec $(BIN)/pyv-fleet demo $(DEMO)
 
-test: setup      ## every test, with the real broker, agents and browser
+test: setup test-tools ## every test, with the real broker, agents and browser; TESTS=tests/unit for some
 	@$(BIN)/python -m pytest $(TESTS)
 
-unit: setup      ## the core alone: no I/O, seconds
+unit: setup      ## the core alone: no broker, no agents, seconds
 	@$(BIN)/python -m pytest tests/unit tests/house
+
+conformance: setup ## the device's rules 1 to 15, against the bare core and a real agent
+	@$(BIN)/python -m pytest tests/conformance
+
+system: setup test-tools ## the tour and the rest against a running demo
+	@$(BIN)/python -m pytest tests/system
+
+test-tools:      ## what tests need beside Python: curl (the article's script), chromium (the page), as root by apt
+	@missing=; command -v curl >/dev/null || missing="curl"; \
+	  command -v chromium >/dev/null || missing="$$missing chromium"; \
+	  [ -z "$$missing" ] && exit 0; \
+	  if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root="sudo -n"; else \
+	    echo "test-tools: missing:$$missing, and not root: their tests will fail; apt-get install $$missing" >&2; exit 0; fi; \
+	  echo "test-tools: installing $$missing" >&2; \
+	  $$as_root apt-get update -qq && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 
 check: setup     ## ruff, mypy --strict, import-linter, no addresses in the locks
 	@$(BIN)/ruff check .
@@ -39,6 +57,9 @@ check: setup     ## ruff, mypy --strict, import-linter, no addresses in the lock
 	@$(BIN)/lint-imports
 	@! grep -n '://' requirements/*.lock
 	@$(BIN)/mkdocs build -q --strict --site-dir .cache/site
+
+reference: setup ## write docs/reference/ anew from the code
+	@$(BIN)/python docs/generate.py
 
 docs: setup      ## the documentation as pages, on loopback
 	@$(BIN)/mkdocs serve
