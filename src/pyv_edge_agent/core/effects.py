@@ -72,6 +72,15 @@ class Switch(msgspec.Struct, frozen=True):
     installed: Installed
 
 
+class LoadLive(msgspec.Struct, frozen=True):
+    """At start: load the live file if it validates, else write the stored fallback over it first (rule 15).
+
+    Answer with `LiveSeen`.
+    """
+
+    fallback: Installed
+
+
 class WriteLive(msgspec.Struct, frozen=True):
     """The drift was told to go: write the stored file over the live one and reload; `Switched` or `SwitchFailed`."""
 
@@ -89,11 +98,10 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UseLink(msgspec.Struct, frozen=True):
-    """Reconnect by this link: a candidate (rule 7) or the one to stay with; `keep` makes it durable."""
+    """Reconnect by this link; none = as enrolled. A candidate is on trial (rule 7): keep the other at hand."""
 
-    link: Link
+    link: Link | None
     candidate: bool
-    keep: bool = False
 
 
 class ReadLogs(msgspec.Struct, frozen=True):
@@ -136,6 +144,7 @@ Effect: TypeAlias = (
     | KeepBlob
     | Stage
     | Switch
+    | LoadLive
     | WriteLive
     | Publish
     | UseLink

@@ -11,7 +11,7 @@ from pyvorin_edge.vocabulary import Cause
 
 
 class Now(msgspec.Struct, frozen=True):
-    """The moment of an event: wall clock in Unix ms, whether it is synchronised, and seconds since the agent's start."""
+    """The moment of an event: Unix ms, whether that clock is synchronised, and seconds since the agent's start."""
 
     wall_ms: int
     synced: bool

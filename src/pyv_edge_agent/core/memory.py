@@ -9,6 +9,7 @@ import msgspec
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Target
 from pyvorin_edge.report import Refused, Result
+from pyvorin_edge.trust import Link
 from pyvorin_edge.vocabulary import Cause, ConfigFormat, Outcome, Phase, RuleKind
 
 #: earlier releases kept whole besides the committed one (rule 4: at least two)
@@ -64,8 +65,6 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     code: Cause | None = None
     detail: str = ""
-    #: rule 7: the fleet's new address is on trial with it, and how often it was given up
-    reach_tries: int = 0
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +98,18 @@ class Healed(msgspec.Struct, frozen=True, kw_only=True):
     at: tuple[int, ...]
 
 
+class LinkTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """The link of a trust document on trial, or given up (rule 7)."""
+
+    link: Link
+    #: trying the old one again, to learn whether the new one was at fault
+    going_back: bool = False
+    #: how often it was given up
+    tries: int = 0
+    #: given up for good until another link comes
+    ended: bool = False
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """Counters, bounds and what was last told."""
 
@@ -114,9 +125,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     result: Result | None = None
     refused: Refused | None = None
     drift_since: int | None = None
-    #: of a live file that was loaded at start or SIGHUP although edited (rule 15)
     healed: tuple[Healed, ...] = ()
     fleet: str | None = None
+    #: where the fleet is, once a link of a trust document proved itself; none = as enrolled
+    link: Link | None = None
+    link_trial: LinkTrial | None = None
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +185,7 @@ def parts(memory: Memory) -> dict[str, bytes | None]:
 
 def from_parts(found: dict[str, bytes | None]) -> Memory:
     """Memory from the files' bytes; msgspec.DecodeError if one cannot be read (the journal has checked its sum)."""
-    documents = []
+    documents: list[bytes] = []
     while (document := found.get(f"trust/{len(documents) + 1}")) is not None:
         documents.append(document)
     values: dict[str, Any] = {"trust": tuple(documents)}

@@ -1,0 +1,218 @@
+"""The update machine: one table of moves, what each leaves in memory, no I/O (PROTOCOL 5, rules 4 to 6).
+
+Starting again is entering the state again; before the switch nothing has changed, so there is nothing to undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from pyv_edge_agent.core.memory import PREVIOUS_KEPT, QUARANTINE_KEPT, Installed, Memory, Trial, Tried
+from pyvorin_edge.orders import Target
+from pyvorin_edge.report import Result
+from pyvorin_edge.vocabulary import Cause, Outcome, Phase
+
+STARTS_MAX: Final = 4
+INCONCLUSIVE_MAX: Final = 3
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """There is a target other than what is committed."""
+
+    target: Target
+
+
+class Due(msgspec.Struct, frozen=True):
+    """Nothing is left to wait for."""
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """Release and config are in the store, and pass; `installed` is what would run."""
+
+    installed: Installed
+
+
+class LaidReady(msgspec.Struct, frozen=True):
+    """The rendered file is durable."""
+
+
+class InForce(msgspec.Struct, frozen=True):
+    """The live file is switched and loaded."""
+
+    effective_hash: str | None
+
+
+class Proved(msgspec.Struct, frozen=True):
+    """The gate is passed."""
+
+
+class GaveUp(msgspec.Struct, frozen=True):
+    """It cannot go on; after the switch the device goes back first."""
+
+    outcome: Outcome
+    code: Cause
+    detail: str
+    judged_by: str = ""
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """Another target, or none, took its place."""
+
+    detail: str
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The agent started while an update was under way."""
+
+    machine_boot_id: str
+
+
+Move: TypeAlias = Ordered | Due | Fetched | LaidReady | InForce | Proved | GaveUp | Dropped | Started
+
+MOVES: Final[Mapping[Phase, Mapping[type[Move], Phase]]] = {
+    Phase.SETTLED: {Ordered: Phase.WAITING},
+    Phase.WAITING: {Due: Phase.FETCHING, GaveUp: Phase.SETTLED, Dropped: Phase.SETTLED},
+    Phase.FETCHING: {Fetched: Phase.STAGING, GaveUp: Phase.SETTLED, Dropped: Phase.SETTLED},
+    Phase.STAGING: {LaidReady: Phase.SWITCHING, GaveUp: Phase.SETTLED, Dropped: Phase.SETTLED},
+    Phase.SWITCHING: {InForce: Phase.PROVING, GaveUp: Phase.REVERTING},
+    Phase.PROVING: {Proved: Phase.SETTLED, GaveUp: Phase.REVERTING, Dropped: Phase.REVERTING},
+    Phase.REVERTING: {InForce: Phase.SETTLED},
+}
+
+
+def phase_of(memory: Memory) -> Phase:
+    """Where the update stands: settled exactly while there is no trial."""
+    return Phase.SETTLED if memory.trial is None else memory.trial.phase
+
+
+def step(memory: Memory, move: Move, at: int) -> Memory | None:
+    """One move at `at` (Unix ms); none if the table does not know it here: late, repeated or out of order."""
+    if isinstance(move, Started):
+        return _started(memory, move)
+    phase = MOVES[phase_of(memory)].get(type(move))
+    if phase is None:
+        return None
+    if isinstance(move, Ordered):
+        return replace(memory, trial=Trial(target=move.target, phase=phase))
+    trial = memory.trial
+    assert trial is not None  # every phase but settled has one
+    return _learned(memory, trial, move, phase, at)
+
+
+def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) -> Memory:
+    match move:
+        case Fetched():
+            return replace(memory, trial=replace(trial, phase=phase, staged=move.installed))
+        case InForce() if phase is Phase.PROVING and trial.staged is not None:
+            staged = replace(trial.staged, effective_hash=move.effective_hash)
+            return replace(memory, trial=replace(trial, phase=phase, staged=staged))
+        case Proved() if trial.staged is not None:
+            return _committed(memory, trial, trial.staged, at)
+        case GaveUp() if phase is Phase.REVERTING:
+            ending = replace(trial, phase=phase, outcome=move.outcome, code=move.code, detail=move.detail)
+            return replace(memory, trial=ending)
+        case Dropped() if phase is Phase.REVERTING:
+            return replace(
+                memory, trial=replace(trial, phase=phase, outcome=Outcome.SUPERSEDED, code=None, detail=move.detail)
+            )
+        case GaveUp():
+            return _ended(memory, trial, move.outcome, move.code, move.detail, at, move.judged_by)
+        case Dropped():
+            return _ended(memory, trial, Outcome.SUPERSEDED, None, move.detail, at)
+        case InForce():
+            return _ended(memory, trial, trial.outcome or Outcome.FAILED, trial.code, trial.detail, at)
+        case _:
+            return replace(memory, trial=replace(trial, phase=phase))
+
+
+def _started(memory: Memory, move: Started) -> Memory | None:
+    """Rule 6: starts are counted from the switch on; the fourth ends the trial."""
+    trial = memory.trial
+    if trial is None or trial.phase not in (Phase.SWITCHING, Phase.PROVING, Phase.REVERTING):
+        return None
+    same = move.machine_boot_id == trial.machine_boot_id or trial.machine_boot_id == ""
+    counted = replace(
+        trial,
+        starts=trial.starts + 1,
+        starts_same_boot=trial.starts_same_boot + 1 if same else 1,
+        machine_boot_id=move.machine_boot_id,
+        # what was being proved is put in force again: the file may have been edited while the agent was down
+        phase=Phase.SWITCHING if trial.phase is Phase.PROVING else trial.phase,
+    )
+    if counted.starts >= STARTS_MAX and counted.phase is Phase.SWITCHING:
+        looped = counted.starts_same_boot >= STARTS_MAX
+        counted = replace(
+            counted,
+            phase=Phase.REVERTING,
+            outcome=Outcome.FAILED if looped else Outcome.INCONCLUSIVE,
+            code=Cause.BOOT_LOOP if looped else Cause.POWER,
+            detail=f"{counted.starts} starts without settling",
+        )
+    return replace(memory, trial=counted)
+
+
+def _committed(memory: Memory, trial: Trial, installed: Installed, at: int) -> Memory:
+    earlier = tuple(
+        one for one in (memory.committed, *memory.previous) if one is not None and not one.holds(trial.target)
+    )
+    kept = tuple(one for one in memory.quarantine if (one.release, one.overlay) != _key(trial.target))
+    state = replace(
+        memory.state,
+        floor=max(memory.state.floor, installed.floor),  # rule 9: raised at commit
+        result=_result(trial, Outcome.COMMITTED, None, "", at),
+    )
+    return replace(
+        memory,
+        committed=installed,
+        previous=earlier[:PREVIOUS_KEPT],
+        quarantine=kept,
+        trial=None,
+        state=state,
+    )
+
+
+def _ended(
+    memory: Memory, trial: Trial, outcome: Outcome, code: Cause | None, detail: str, at: int, judged_by: str = ""
+) -> Memory:
+    """Every end but committed and superseded goes into quarantine (rule 6)."""
+    quarantine = memory.quarantine
+    if code is not None and outcome is not Outcome.SUPERSEDED:
+        before = next((one for one in quarantine if (one.release, one.overlay) == _key(trial.target)), None)
+        tries = 1 + (before.tries if before is not None and before.attempt == trial.target.attempt else 0)
+        if outcome is Outcome.INCONCLUSIVE and tries >= INCONCLUSIVE_MAX:
+            outcome = Outcome.FAILED
+        tried = Tried(
+            release=trial.target.release,
+            overlay=trial.target.overlay,
+            attempt=trial.target.attempt,
+            outcome=outcome,
+            code=code,
+            tries=tries,
+            switched=trial.phase is Phase.REVERTING,
+            judged_by=judged_by,
+        )
+        rest = tuple(one for one in quarantine if one is not before)
+        quarantine = (tried, *rest)[:QUARANTINE_KEPT]
+    state = replace(memory.state, result=_result(trial, outcome, code, detail, at))
+    return replace(memory, trial=None, quarantine=quarantine, state=state)
+
+
+def _result(trial: Trial, outcome: Outcome, code: Cause | None, detail: str, at: int) -> Result:
+    target = trial.target
+    return Result(
+        release=target.release,
+        overlay=target.overlay,
+        attempt=target.attempt,
+        outcome=outcome,
+        code=code,
+        detail=detail[:500],
+        at=at,
+    )
+
+
+def _key(target: Target) -> tuple[str, str]:
+    return target.release, target.overlay
