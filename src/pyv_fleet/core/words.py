@@ -35,6 +35,18 @@ class Verdict(Word):
     BAD = "bad", "it must go back"
 
 
+class MemberStanding(Word):
+    """Where a device stands in the wave that it is judged in."""
+
+    APPLYING = "applying", "it has not taken the release yet"
+    COMMITTED = "committed", "it took the release"
+    FAILED = "failed", "it refused the release, or could not take it"
+    REVERTED = "reverted", "it had the release in force and went back by itself"
+    UNHEALTHY = "unhealthy", "it took the release and became unhealthy"
+    LOST = "lost", "it fell silent after the wave began"
+    DEFERRED = "deferred", "it was offline when the wave began"
+
+
 class AlertState(Word):
     """Where an alert stands."""
 
@@ -58,3 +70,24 @@ class EnrolRefusal(Word):
     OTHER_DEVICE = "other_device", "the token is bound to another device id"
     OTHER_KEY = "other_key", "the id is enrolled with another key: only a token bound to this id may replace it"
     QUARANTINED = "quarantined", "the device is quarantined: lift that first"
+
+
+class Hearing(Word):
+    """What becomes of a device's word (PROTOCOL 6)."""
+
+    TAKEN = "taken", "it is newer than what was known"
+    LATE = "late", "it is old, or it was heard before"
+    SET_ASIDE = "set_aside", "two devices speak under one id: a clone, or a card that was restored"
+    UNKNOWN_BOOT = "unknown_boot", "it is of a start that made no report yet"
+
+
+class AlertName(Word):
+    """The controller's own alerts; the article's devices may send others."""
+
+    CONFIG_DRIFT = "config_drift", "a live config is not what was applied"
+    CLONE_OR_RESTORED = "clone_or_restored", "two devices speak under one id, or a card was restored"
+    FOREIGN_DIRECTIVE = "foreign_directive", "a valid directive was found that this controller did not issue"
+    ENROLMENT_REFUSED = "enrolment_refused", "somebody tried to enrol as a device that he is not"
+    TRUST_EXPIRING = "trust_expiring", "the trust document ends soon: sign the next one"
+    BROKER = "broker", "something befell the broker"
+    ROLLOUT_STOPPED = "rollout_stopped", "a rollout needs a person"
