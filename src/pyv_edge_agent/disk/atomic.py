@@ -36,7 +36,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
 
     A symbolic link is followed, so that it stays one.
     """
-    path = Path(os.path.realpath(path))
+    path = path.resolve()
     try:
         _replace(path, data, mode)
     except OSError as why:

@@ -1,17 +1,21 @@
 """The device's durable words: one small file a part, written only when it changed, checked when it is read.
 
 A file is the part's bytes, a line feed, and the SHA-256 of those bytes in hex: `cat` shows it, and a flipped bit is
-found. What does not check out is set aside, never guessed at.
+found. What does not check out is set aside, never guessed at. Parts that change together are first written into one
+file, `pending`: after a power cut all of them are new, or none.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
+import msgspec
+
 from pyv_edge_agent.disk.atomic import (
+    DiskError,
     move_aside,
     private_dir,
     read_bytes,
@@ -21,21 +25,26 @@ from pyv_edge_agent.disk.atomic import (
 )
 
 CORRUPT: Final = "corrupt"
+PENDING: Final = "pending"
 _HEX: Final = 64
 
 
 class Journal:
-    """Named parts in a directory. `write` before any effect (PROTOCOL 5, rule 3)."""
+    """Named parts in a directory; a name may have one folder, `trust/1`. `write` comes before any effect (rule 3)."""
 
     def __init__(self, directory: Path) -> None:
+        """Open, and finish what a power cut left half done. DiskError if the directory cannot be used."""
         self._directory = private_dir(directory)
         self._known: dict[str, bytes | None] = {}
-        sweep_temporaries(directory)
+        #: what was found broken since this journal was opened
+        self.broken: tuple[Path, ...] = ()
+        for folder in (directory, *(found for found in directory.iterdir() if found.is_dir())):
+            sweep_temporaries(folder)
+        self._finish()
 
     def read(self, name: str) -> bytes | None:
         """A part's bytes, none if it was never written; a broken file is set aside and reads as none."""
-        path = self._directory / name
-        framed = read_bytes(path)
+        framed = read_bytes(self._path(name))
         found = None if framed is None else _unframed(framed)
         if framed is not None and found is None:
             self.set_aside(name)
@@ -43,33 +52,50 @@ class Journal:
         return found
 
     def write(self, parts: Mapping[str, bytes | None]) -> tuple[str, ...]:
-        """Make the parts durable, none = the file goes; the names of those that were not so already.
-
-        Parts are written in the mapping's order: a power cut between two leaves the first new and the second old.
-        """
-        changed = tuple(name for name, data in parts.items() if name not in self._known or self._known[name] != data)
-        for name in changed:
-            self._write(name, parts[name])
-        return changed
+        """Make the parts durable, all or none (none = the file goes); the names of those that were not so already."""
+        changed = {name: data for name, data in parts.items() if name not in self._known or self._known[name] != data}
+        if len(changed) > 1:
+            write_durably(self._path(PENDING), _framed(msgspec.json.encode(changed)))
+        for name, data in changed.items():
+            self._write(name, data)
+        if len(changed) > 1:
+            remove_durably(self._path(PENDING))
+        return tuple(changed)
 
     def set_aside(self, name: str) -> Path:
         """Rename a part that cannot be understood, and return where it lies now."""
         self._known[name] = None
-        aside = move_aside(self._directory / name, CORRUPT)
-        self.set_aside_paths = (*self.set_aside_paths, aside)
+        aside = move_aside(self._path(name), CORRUPT)
+        self.broken = (*self.broken, aside)
         return aside
 
-    #: what was found broken since this journal was opened
-    set_aside_paths: tuple[Path, ...] = ()
+    def _finish(self) -> None:
+        framed = read_bytes(self._path(PENDING))
+        if framed is None:
+            return
+        whole = _unframed(framed)  # rename made it whole: broken means a bad disk
+        if whole is None:
+            self.set_aside(PENDING)
+            return
+        for name, data in msgspec.json.decode(whole, type=dict[str, bytes | None]).items():
+            self._write(name, data)
+        remove_durably(self._path(PENDING))
 
     def _write(self, name: str, data: bytes | None) -> None:
-        path = self._directory / name
+        path = self._path(name)
         self._known.pop(name, None)  # until it is certain again
         if data is None:
             remove_durably(path)
         else:
+            private_dir(path.parent)
             write_durably(path, _framed(data))
         self._known[name] = data
+
+    def _path(self, name: str) -> Path:
+        pieces = PurePosixPath(name).parts
+        if not 1 <= len(pieces) <= 2 or any(piece.startswith(".") or piece == "/" for piece in pieces):
+            raise ValueError(f"{name!r} is no name of a part")
+        return self._directory.joinpath(*pieces)
 
 
 def _framed(data: bytes) -> bytes:
@@ -79,3 +105,6 @@ def _framed(data: bytes) -> bytes:
 def _unframed(framed: bytes) -> bytes | None:
     data, said = framed[: -_HEX - 2], framed[-_HEX - 2 :]
     return data if said == b"\n%s\n" % hashlib.sha256(data).hexdigest().encode() else None
+
+
+__all__ = ["DiskError", "Journal"]
