@@ -103,6 +103,8 @@ device_status: Final = Table(  # one row a device, made at enrolment; only the i
     Column("seq", BigInteger, nullable=False),  # of the last report or beat
     Column("report_seq", BigInteger, nullable=False),  # of the last full report
     Column("reported_at", BigInteger, nullable=True),  # when that was received
+    Column("before_boot_id", Text, nullable=False),  # the start before this one, and its last seq: what comes again
+    Column("before_seq", BigInteger, nullable=False),
     # facts of the last report
     Column("clock", String(16), nullable=True),
     Column("agent_version", Text, nullable=True),

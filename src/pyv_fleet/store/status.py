@@ -38,6 +38,9 @@ class StatusRecord(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = -1
     report_seq: int = -1
     reported_at: int | None = None
+    #: the start before this one and its last seq: so that what is delivered again is no clone
+    before_boot_id: str = ""
+    before_seq: int = -1
     clock: Clock | None = None
     agent_version: str | None = None
     channel: str | None = None

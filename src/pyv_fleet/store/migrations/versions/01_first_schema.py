@@ -250,6 +250,8 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("report_seq", sa.BigInteger(), nullable=False),
         sa.Column("reported_at", sa.BigInteger(), nullable=True),
+        sa.Column("before_boot_id", sa.Text(), nullable=False),
+        sa.Column("before_seq", sa.BigInteger(), nullable=False),
         sa.Column("clock", sa.String(length=16), nullable=True),
         sa.Column("agent_version", sa.Text(), nullable=True),
         sa.Column("channel", sa.String(length=32), nullable=True),

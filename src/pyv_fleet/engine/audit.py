@@ -1,0 +1,42 @@
+"""Who did what, in the transaction of the act itself."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.core.views import AuditView, Page
+from pyv_fleet.engine.errors import Invalid
+from pyv_fleet.engine.ground import Ground, rfc3339
+from pyv_fleet.store import audit
+
+
+class AuditLog:
+    """Appends to the chain, and shows it."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    async def record(self, connection: AsyncConnection, *, actor: str, act: str, subject: str, reason: str) -> None:
+        """One line; `act` is noun.verb (`rollout.create`)."""
+        await audit.append(
+            connection, now_ms=self._ground.clock(), actor=actor, act=act, subject=subject, reason=reason
+        )
+
+    async def page(self, after: str | None, limit: int) -> Page[AuditView]:
+        """The log, newest first; `after` is a seq."""
+        if after and not (after.isascii() and after.isdigit()):
+            raise Invalid("after", f"{after!r} is no line's number")
+        async with self._ground.database.read() as connection:
+            lines, more, total = await audit.find_page(connection, after, limit)
+        items = tuple(
+            AuditView(
+                seq=line.seq,
+                at=rfc3339(line.at),
+                actor=line.actor,
+                act=line.act,
+                subject=line.subject,
+                reason=line.reason,
+            )
+            for line in lines
+        )
+        return Page(items=items, next=str(items[-1].seq) if more else None, total=total)

@@ -1,0 +1,172 @@
+"""What a report, a beat or a silence makes of a device's status. Pure: records in, records out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from pyv_fleet.core.hearing import Position, Previous
+from pyv_fleet.store.status import StatusRecord
+from pyvorin_edge.report import Beat, Report, Result
+from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Outcome, Phase
+
+NUMBER_MAX = 2**53
+_HEALTH = {word.value: word for word in (HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY)}
+
+
+def position_of(status: StatusRecord) -> Position:
+    """The newest word that is known."""
+    return Position(status.incarnation, status.boot, status.boot_id, status.seq)
+
+
+def previous_of(status: StatusRecord) -> Previous:
+    """The start before."""
+    return Previous(status.before_boot_id, status.before_seq)
+
+
+def after_report(status: StatusRecord, report: Report, now_ms: int, *, connected: bool) -> StatusRecord:
+    """The status when this report counts; `connected` false if its connection is known to be over."""
+    same_start = report.boot_id == status.boot_id
+    committed_release, committed_overlay = _committed(status, report)
+    health_status, figures = health_of(report.health), figures_of(report.health)
+    result, target, drift = report.result, report.target, report.drift
+    return replace(
+        status,
+        connectivity=Connectivity.ONLINE if connected else status.connectivity,
+        last_seen=now_ms,
+        incarnation=report.incarnation,
+        boot=report.boot,
+        boot_id=report.boot_id,
+        conn=report.conn,
+        seq=report.seq,
+        report_seq=report.seq,
+        reported_at=now_ms,
+        before_boot_id=status.before_boot_id if same_start else status.boot_id,
+        before_seq=status.before_seq if same_start else status.seq,
+        clock=report.clock,
+        agent_version=report.agent_version,
+        channel=report.channel,
+        epoch=report.epoch,
+        generation=report.generation,
+        number=report.number,
+        trust=report.trust,
+        floor=report.floor,
+        running_release=report.running.release,
+        running_version=report.running.version,
+        running_hash=report.running.config_hash,
+        effective_hash=report.running.effective_hash,
+        committed_release=committed_release,
+        committed_overlay=committed_overlay,
+        target_release=None if target is None else target.release,
+        target_overlay=None if target is None else target.overlay,
+        target_attempt=None if target is None else target.attempt,
+        phase=report.phase,
+        waiting_for=report.waiting_for,
+        **_result_columns(result),
+        standing=drift.standing,
+        drift_kinds=drift.kinds,
+        drift_paths=drift.paths,
+        drift_more=drift.more,
+        drift_since=drift.since,
+        applied_hash=drift.applied_hash,
+        live_hash=drift.live_hash,
+        refused=None if report.refused is None else msgspec.to_builtins(report.refused),
+        health_status=health_status,
+        health=report.health,
+        **figures,
+    )
+
+
+def after_beat(status: StatusRecord, beat: Beat, now_ms: int, *, connected: bool) -> StatusRecord:
+    """The status when this beat counts: heard now, and the five figures."""
+    cpu, ram, disk, temperature, queue_depth = beat.m
+    return replace(
+        status,
+        connectivity=Connectivity.ONLINE if connected else status.connectivity,
+        last_seen=now_ms,
+        conn=max(status.conn, beat.c),
+        seq=beat.s,
+        cpu_percent=cpu,
+        ram_percent=ram,
+        disk_percent=disk,
+        temperature=temperature,
+        queue_depth=queue_depth,
+    )
+
+
+def after_birth(status: StatusRecord, now_ms: int) -> StatusRecord:
+    """The status when a device just connected; its report follows."""
+    return replace(status, connectivity=Connectivity.ONLINE, last_seen=now_ms)
+
+
+def after_end(status: StatusRecord) -> StatusRecord:
+    """A will or goodbye took effect; a lost device stays lost, one never seen stays so."""
+    if status.connectivity is not Connectivity.ONLINE:
+        return status
+    return replace(status, connectivity=Connectivity.OFFLINE)
+
+
+def after_silence(status: StatusRecord) -> StatusRecord:
+    """It fell silent without a word."""
+    return replace(status, connectivity=Connectivity.LOST)
+
+
+def health_of(health: dict[str, Any]) -> HealthStatus:
+    """The device's own word; what is no word of ours, `starting` and `stopping` are unknown (PROTOCOL 8)."""
+    return _HEALTH.get(str(health.get("status")), HealthStatus.UNKNOWN)
+
+
+def figures_of(health: dict[str, Any]) -> dict[str, Any]:
+    """The five figures from a /health document; what is absent or no number is none."""
+    metrics, cloud = _section(health, "metrics"), _section(health, "cloud")
+    depth = _number(cloud.get("queue_depth"))
+    return {
+        "cpu_percent": _number(metrics.get("cpu_percent")),
+        "ram_percent": _number(metrics.get("ram_percent")),
+        "disk_percent": _number(metrics.get("disk_percent")),
+        "temperature": _number(metrics.get("thermal_celsius")),
+        "queue_depth": None if depth is None else int(depth),
+    }
+
+
+def held_by(status: StatusRecord) -> frozenset[str]:
+    """The releases that a device holds, committed or proving, as far as it said."""
+    proving = status.target_release if status.phase is Phase.PROVING else None
+    return frozenset(one for one in (status.committed_release, proving) if one is not None)
+
+
+def _committed(status: StatusRecord, report: Report) -> tuple[str | None, str | None]:
+    """(release, overlay) of its last result `committed`; a settled device runs what it committed."""
+    result = report.result
+    if result is not None and result.outcome is Outcome.COMMITTED:
+        return result.release, result.overlay
+    running = report.running.release
+    if report.phase is not Phase.SETTLED or running == status.committed_release:
+        return status.committed_release, status.committed_overlay
+    return running, status.result_overlay if running == status.result_release else None
+
+
+def _result_columns(result: Result | None) -> dict[str, Any]:
+    return {
+        "result_release": None if result is None else result.release,
+        "result_overlay": None if result is None else result.overlay,
+        "result_attempt": None if result is None else result.attempt,
+        "result_outcome": None if result is None else result.outcome,
+        "result_code": None if result is None else result.code,
+        "result_detail": None if result is None else result.detail,
+        "result_at": None if result is None else result.at,
+    }
+
+
+def _section(health: dict[str, Any], name: str) -> dict[str, Any]:
+    found = health.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and abs(value) <= NUMBER_MAX else None
