@@ -1,0 +1,362 @@
+"""Writes docs/reference/ from the code, so that it cannot say anything else: `make reference`.
+
+`tests/house/test_docs.py` fails when a page is not what this would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import importlib
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, Final
+
+import click
+import msgspec
+
+HERE: Final = Path(__file__).parent
+REFERENCE: Final = HERE / "reference"
+README: Final = HERE.parent / "README.md"
+#: The programs, and the modules that hold their root commands.
+PROGRAMS: Final = {"pyv-fleet": "pyv_fleet.main", "pyv-edge-agent": "pyv_edge_agent.cli"}
+#: How a page says that its code is not importable; no page may hold it when the issue is done.
+NOT_YET: Final = "Not built yet"
+_MADE: Final = "<!-- Written by docs/generate.py (make reference): change the code, not this page. -->"
+
+
+def pages() -> dict[str, str]:
+    """Every page's text by its file name."""
+    makers: Mapping[str, tuple[str, Callable[[], Iterator[str]]]] = {
+        "cli.md": ("Commands", _cli),
+        "api.md": ("HTTP API", _api),
+        "config.md": ("The agent's config", _config),
+        "topics.md": ("MQTT topics", _topics),
+        "orders.md": ("Orders", _orders),
+        "reports.md": ("Reports", _reports),
+        "words.md": ("Words", _words),
+        "metrics.md": ("Metrics", _metrics),
+        "limits.md": ("Limits", _limits),
+    }
+    return {name: _page(title, lines) for name, (title, lines) in makers.items()}
+
+
+def _page(title: str, lines: Callable[[], Iterator[str]]) -> str:
+    try:
+        body = list(lines())
+    except (ImportError, AttributeError) as why:
+        body = [f"{NOT_YET}: {why}."]
+    return "\n".join([_MADE, "", f"# {title}", "", *body]).rstrip() + "\n"
+
+
+def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in row)} |"
+    yield ""
+
+
+def _code(value: object) -> str:
+    return f"`{value}`" if value not in ("", None) else ""
+
+
+def _doc(thing: object) -> str:
+    return inspect.cleandoc(getattr(thing, "__doc__", "") or "").strip()
+
+
+def _first_line(thing: object) -> str:
+    return _doc(thing).split("\n", 1)[0]
+
+
+# commands
+
+
+def _cli() -> Iterator[str]:
+    yield "Every command and option, as `--help` prints it."
+    yield ""
+    for program in PROGRAMS:
+        yield f"## {program}"
+        yield ""
+        try:
+            root = program_of(program)
+        except (ImportError, AttributeError) as why:
+            yield f"{NOT_YET}: {why}."
+            yield ""
+            continue
+        yield from _command(click.Context(root, info_name=program, terminal_width=96, max_content_width=96), program)
+
+
+def program_of(name: str) -> click.Command:
+    """A program's root command."""
+    module = importlib.import_module(PROGRAMS[name])
+    found = (getattr(module, attribute, None) for attribute in ("cli", "main", "group"))
+    root = next((one for one in found if isinstance(one, click.Command)), None)
+    if root is None:
+        raise AttributeError(f"{PROGRAMS[name]} has no click command named cli or main")
+    return root
+
+
+def _command(context: click.Context, path: str) -> Iterator[str]:
+    if " " in path:
+        yield f"### {path}"
+        yield ""
+    yield "```text"
+    yield context.get_help()
+    yield "```"
+    yield ""
+    if not isinstance(context.command, click.Group):
+        return
+    for name in context.command.list_commands(context):
+        try:
+            inner = context.command.get_command(context, name)
+        except (ImportError, AttributeError) as why:
+            yield f"### {path} {name}\n\n{NOT_YET}: {why}.\n"
+            continue
+        if inner is not None and not inner.hidden:
+            yield from _command(
+                click.Context(inner, parent=context, info_name=name, terminal_width=96, max_content_width=96),
+                f"{path} {name}",
+            )
+
+
+# HTTP
+
+
+def _api() -> Iterator[str]:
+    app = importlib.import_module("pyv_fleet.api.app").build_app(None)
+    schema = app.openapi_schema.to_schema()
+    yield "The routes of the controller. A running one describes itself in full, with every field, at `/schema`"
+    yield "(OpenAPI 3.1). Errors are RFC 9457 problems; times are RFC 3339; lists are paged by key (`after`, `limit`)."
+    yield ""
+    yield from _table(("", "route", "what it does"), list(_routes(schema["paths"])))
+
+
+def _routes(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for path, item in sorted(paths.items()):
+        for verb in ("get", "post", "put", "patch", "delete"):
+            if verb in item:
+                told = item[verb].get("description") or item[verb].get("summary") or ""
+                asked = [one["name"] for one in item[verb].get("parameters", []) if one["in"] == "query"]
+                route = path + (f"?{'&'.join(asked)}" if asked else "")
+                yield verb.upper(), _code(route), " ".join(told.split())
+
+
+# config
+
+
+def _config() -> Iterator[str]:
+    document = importlib.import_module("pyvorin_edge.config.document")
+    yield "TOML or JSON. What is left out means its default; an unknown key is an error. `${VAR}` and"
+    yield "`${VAR:-default}` in string values are substituted on the device, after parsing, and never enter the hash."
+    yield ""
+    yield from _table(("key", "kind", "default", "allowed"), list(_shape(document.SCHEMA, "")))
+
+
+def _shape(shape: Any, path: str) -> Iterator[tuple[str, ...]]:
+    kind = type(shape).__name__
+    if kind == "Table":
+        for key, inner in shape.keys.items():
+            yield from _shape(inner, f"{path}.{key}" if path else key)
+    elif kind == "ListOf" and type(shape.item).__name__ == "Table":
+        unique = f", `{shape.unique}` unique" if shape.unique else ""
+        yield _code(path), "list of tables", _default(shape), f"at most {shape.most}{unique}"
+        yield from _shape(shape.item, f"{path}[]")
+    else:
+        yield _code(path), _kind(shape), _default(shape), _allowed(shape)
+
+
+def _kind(shape: Any) -> str:
+    names = {"Flag": "true or false", "Text": "string", "ListOf": "list", "NotYet": "list, must be empty"}
+    name = type(shape).__name__
+    return names.get(name, "whole number" if getattr(shape, "whole", False) else "number")
+
+
+def _default(shape: Any) -> str:
+    if shape.default is msgspec.NODEFAULT:
+        return "**required**"
+    if shape.default is msgspec.UNSET:
+        return "none"
+    return _code(json.dumps(shape.default))
+
+
+def _allowed(shape: Any) -> str:
+    if getattr(shape, "words", ()):
+        return ", ".join(_code(word) for word in shape.words)
+    parts = [
+        f"at least {shape.least:g}" if getattr(shape, "least", -float("inf")) > -float("inf") else "",
+        f"above {shape.above:g}" if getattr(shape, "above", -float("inf")) > -float("inf") else "",
+        f"at most {shape.most:.10g}" if getattr(shape, "most", float("inf")) < float("inf") else "",
+        f"at most {shape.longest} characters" if hasattr(shape, "longest") else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+# protocol
+
+
+def _topics() -> Iterator[str]:
+    topics = importlib.import_module("pyvorin_edge.topics")
+    names = {"name": "<channel>", "digest": "<digest>", "sha256": "<sha256>", "version": "<version>"}
+    names |= {"device_id": "<id>", "shard": "<ss>"}
+    yield '`<ss>` is the device\'s shard: the first byte of SHA-256("shard" ‖ device id) mod 64, two digits.'
+    yield ""
+    rows = []
+    for name, build in inspect.getmembers(topics, inspect.isfunction):
+        if name == "parse" or build.__module__ != topics.__name__:
+            continue
+        parameter = next(iter(inspect.signature(build).parameters))
+        rows.append((_code(re.sub(r"/shard/\d\d/", "/shard/<ss>/", build(names[parameter]))), _first_line(build)))
+    rows.append(
+        (_code(topics.ARTICLE_CONFIG), "The article's config broadcast, only for the channel set as article_channel.")
+    )
+    rows.append((_code(topics.ARTICLE_ROLLBACK), "The article's rollback command, only for that channel."))
+    yield from _table(("topic", "what"), rows)
+
+
+def _orders() -> Iterator[str]:
+    yield "What is signed. Each travels in a DSSE envelope, signed by the role that its rule names."
+    yield ""
+    yield from _structs(importlib.import_module("pyvorin_edge.orders"))
+
+
+def _reports() -> Iterator[str]:
+    yield "What a device says of itself. Times are Unix milliseconds."
+    yield ""
+    yield from _structs(importlib.import_module("pyvorin_edge.report"))
+
+
+def _structs(module: ModuleType) -> Iterator[str]:
+    source = inspect.getsource(module)
+    for node in ast.parse(source).body:
+        kind = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
+        if isinstance(node, ast.ClassDef) and inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
+            yield f"## {node.name}"
+            yield ""
+            yield _doc(kind)
+            yield ""
+            yield from _table(("field", "type", "default", "meaning"), list(_fields(node, source.splitlines())))
+
+
+def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, ...]]:
+    for field in node.body:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            default = ast.unparse(field.value) if field.value else "**required**"
+            yield (
+                _code(field.target.id.rstrip("_")),
+                _code(ast.unparse(field.annotation)),
+                default if default.startswith("**") else _code(default),
+                _meaning(lines, field.lineno),
+            )
+
+
+def _meaning(lines: list[str], number: int) -> str:
+    """The `#:` comment above a field."""
+    found: list[str] = []
+    for line in reversed(lines[: number - 1]):
+        if not line.strip().startswith("#:"):
+            break
+        found.insert(0, line.strip().removeprefix("#:").strip())
+    return " ".join(found)
+
+
+def _words() -> Iterator[str]:
+    yield "Every closed set of words, on the wire, in the API and in the store, each with what it means to a person."
+    yield ""
+    for name in ("pyvorin_edge.vocabulary", "pyv_fleet.core.words"):
+        module = importlib.import_module(name)
+        for node in ast.parse(inspect.getsource(module)).body:
+            kind = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
+            if inspect.isclass(kind) and issubclass(kind, enum.Enum) and list(kind):
+                yield f"## {kind.__name__}"
+                yield ""
+                yield _doc(kind)
+                yield ""
+                words: list[Any] = list(kind)
+                yield from _table(("word", "meaning"), [(_code(one.value), one.sentence) for one in words])
+
+
+def _limits() -> Iterator[str]:
+    wire = importlib.import_module("pyvorin_edge.wire")
+    yield "What is refused before it is parsed, or while it is."
+    yield ""
+    rows = [(_code(name), _code(value)) for name, value in vars(wire).items() if name.endswith("_MAX")]
+    yield from _table(("limit", "value"), rows)
+
+
+# metrics
+
+
+def _metrics() -> Iterator[str]:
+    yield "## The controller's `/metrics`"
+    yield ""
+    try:
+        yield from _table(("metric", "kind", "meaning"), list(_told(_controller_metrics())))
+    except (ImportError, AttributeError) as why:
+        yield f"{NOT_YET}: {why}."
+    yield "## A device's `/metrics`"
+    yield ""
+    yield from _table(("metric", "kind", "meaning"), list(_told(_device_metrics())))
+
+
+def _controller_metrics() -> str:
+    import asyncio
+
+    metrics = importlib.import_module("pyv_fleet.api.metrics")
+    figures = SimpleNamespace(
+        total_devices=0, healthy_count=0, unhealthy_count=0, unreachable_count=0, avg_cpu=0.0, avg_disk=0.0
+    )
+    figures.max_queue_depth = 0
+    figures.devices = ()
+    empty = SimpleNamespace(items=(), total=0)
+
+    async def of(answer: Any, *_: Any) -> Any:
+        return answer
+
+    desk = SimpleNamespace(snapshot=lambda *_: of(figures), devices=lambda *_: of(empty), rollouts=lambda *_: of(empty))
+    told: bytes = asyncio.run(metrics._gather(SimpleNamespace(desk=desk)))
+    return told.decode()
+
+
+def _device_metrics() -> str:
+    metrics = importlib.import_module("pyv_edge_agent.health.metrics")
+    document: dict[str, Any] = {"status": "healthy", "fleet": {"device_id": "x", "channel": "x"}}
+    for section, field, _ in metrics._GAUGES.values():
+        document.setdefault(section, {})[field] = 1
+    told: str = metrics.metrics_text(document)
+    return told
+
+
+def _told(text: str) -> Iterator[tuple[str, ...]]:
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    for name, meaning in re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE):
+        yield _code(name), kinds.get(name, ""), meaning
+
+
+def readme() -> str:
+    """README with its list of commands as the program prints it."""
+    text = README.read_text(encoding="utf-8")
+    program = importlib.import_module("pyv_fleet.main").cli
+    told = click.Context(program, info_name="pyv-fleet", terminal_width=96, max_content_width=96).get_help()
+    listed = told[told.index("Commands:") :]
+    return re.sub(
+        r"(<!-- help:[^\n]*-->\n).*?(<!-- /help -->)",
+        lambda found: f"{found[1]}```text\n{listed}\n```\n{found[2]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+if __name__ == "__main__":
+    README.write_text(readme(), encoding="utf-8")
+    REFERENCE.mkdir(exist_ok=True)
+    made = pages()
+    for name, text in made.items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+    for name in [name for name, text in made.items() if NOT_YET in text]:
+        sys.stderr.write(f"docs/reference/{name}: some of it is not importable yet\n")
