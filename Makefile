@@ -50,13 +50,15 @@ test-tools:      ## what tests need beside Python: curl (the article's script), 
 	  $$as_root apt-get update -qq && \
 	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 
-check: setup     ## ruff, mypy --strict, import-linter, no addresses in the locks
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@! grep -n '://' requirements/*.lock
-	@$(BIN)/mkdocs build -q --strict --site-dir .cache/site
+check: setup     ## ruff, mypy --strict, import-linter, the locks, the docs
+	@failed=; \
+	  $(BIN)/ruff check . || failed="$$failed ruff-check"; \
+	  $(BIN)/ruff format --check . || failed="$$failed ruff-format"; \
+	  $(BIN)/mypy || failed="$$failed mypy"; \
+	  $(BIN)/lint-imports || failed="$$failed lint-imports"; \
+	  grep -n '://' requirements/*.lock && failed="$$failed addresses-in-locks"; \
+	  $(BIN)/mkdocs build -q --strict --site-dir .cache/site || failed="$$failed mkdocs"; \
+	  [ -z "$$failed" ] || { echo "check: failed:$$failed" >&2; exit 1; }
 
 reference: setup ## write docs/reference/ anew from the code
 	@$(BIN)/python docs/generate.py
