@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Target
+from pyvorin_edge.orders import Gate, Target
 from pyvorin_edge.report import Refused, Result
 from pyvorin_edge.trust import Link
 from pyvorin_edge.vocabulary import Cause, ConfigFormat, Outcome, Phase, RuleKind
@@ -37,6 +37,8 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     kind: RuleKind = RuleKind.RELEASE
     #: the rendered file's bytes, kept as a blob under this digest
     file: Digest
+    #: the release's config before the overlay, kept too; none = the provisioned config
+    config: Digest | None = None
     format: ConfigFormat
     config_hash: str
     #: at commit; none until first measured
@@ -55,8 +57,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     #: remaining delay of the spread, uptime seconds; none = not rolled yet
     spread_left_seconds: float | None = None
-    #: what is being proved, once staged
+    #: what is being proved, once staged, and by which gate
     staged: Installed | None = None
+    gate: Gate = Gate()
     #: the agent's starts while switching, proving or reverting, and how many of them within the machine's same boot
     starts: int = 0
     starts_same_boot: int = 0

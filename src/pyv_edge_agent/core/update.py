@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pyv_edge_agent.core.memory import PREVIOUS_KEPT, QUARANTINE_KEPT, Installed, Memory, Trial, Tried
-from pyvorin_edge.orders import Target
+from pyvorin_edge.orders import Gate, Target
 from pyvorin_edge.report import Result
 from pyvorin_edge.vocabulary import Cause, Outcome, Phase
 
@@ -24,6 +24,7 @@ class Ordered(msgspec.Struct, frozen=True):
     """There is a target other than what is committed."""
 
     target: Target
+    machine_boot_id: str
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class Fetched(msgspec.Struct, frozen=True):
     """Release and config are in the store, and pass; `installed` is what would run."""
 
     installed: Installed
+    gate: Gate
 
 
 class LaidReady(msgspec.Struct, frozen=True):
@@ -97,7 +99,7 @@ def step(memory: Memory, move: Move, at: int) -> Memory | None:
     if phase is None:
         return None
     if isinstance(move, Ordered):
-        return replace(memory, trial=Trial(target=move.target, phase=phase))
+        return replace(memory, trial=Trial(target=move.target, phase=phase, machine_boot_id=move.machine_boot_id))
     trial = memory.trial
     assert trial is not None  # every phase but settled has one
     return _learned(memory, trial, move, phase, at)
@@ -106,7 +108,7 @@ def step(memory: Memory, move: Move, at: int) -> Memory | None:
 def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) -> Memory:
     match move:
         case Fetched():
-            return replace(memory, trial=replace(trial, phase=phase, staged=move.installed))
+            return replace(memory, trial=replace(trial, phase=phase, staged=move.installed, gate=move.gate))
         case InForce() if phase is Phase.PROVING and trial.staged is not None:
             staged = replace(trial.staged, effective_hash=move.effective_hash)
             return replace(memory, trial=replace(trial, phase=phase, staged=staged))
@@ -134,7 +136,7 @@ def _started(memory: Memory, move: Started) -> Memory | None:
     trial = memory.trial
     if trial is None or trial.phase not in (Phase.SWITCHING, Phase.PROVING, Phase.REVERTING):
         return None
-    same = move.machine_boot_id == trial.machine_boot_id or trial.machine_boot_id == ""
+    same = move.machine_boot_id == trial.machine_boot_id
     counted = replace(
         trial,
         starts=trial.starts + 1,

@@ -1,0 +1,109 @@
+"""Requests: verified, for this very start, once, in time, never retained (PROTOCOL 5, rule 14)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.device import Turn
+from pyv_edge_agent.core.effects import Publish, ReadLogs
+from pyv_edge_agent.core.hearing import refuse
+from pyv_edge_agent.core.living import remediate
+from pyv_edge_agent.core.obey import NotObeyed, heed_request
+from pyv_edge_agent.core.update import phase_of
+from pyvorin_edge import topics, wire
+from pyvorin_edge.config.redaction import redact
+from pyvorin_edge.identity import spread_delay_seconds
+from pyvorin_edge.orders import Request
+from pyvorin_edge.report import Response
+from pyvorin_edge.topics import Kind
+from pyvorin_edge.vocabulary import Phase, Refusal, ResponseOutcome, Verb
+
+SEEN_MAX: Final = 256
+LOG_LINES_MAX: Final = 500
+
+
+def ask(turn: Turn, event: ev.Arrived) -> bool:
+    """Take a message of a request topic; false if it is none."""
+    topic = topics.parse(event.topic)
+    if topic is None or topic.kind not in (Kind.REQUEST, Kind.SHARD_REQUEST) or not event.payload:
+        return False
+    heeded = heed_request(event.payload, turn.device.trust, turn.state, turn.now)
+    if isinstance(heeded, NotObeyed):
+        refuse(turn, "request", heeded.code, heeded.detail)
+        return True
+    request = heeded.order
+    objection = _objection(turn, event, request)
+    if objection is not None:
+        refuse(turn, "request", objection, f"{request.verb} {request.request_id}: {objection.sentence}")
+        if request.shard is None:
+            respond(turn, request.request_id, ResponseOutcome.REFUSED, objection, {})
+        return True
+    turn.set(requests_seen=(*turn.device.requests_seen, request.request_id)[-SEEN_MAX:])
+    _answer(turn, request)
+    return True
+
+
+def respond(turn: Turn, request_id: str, outcome: ResponseOutcome, code: Refusal | None, body: dict[str, Any]) -> None:
+    """Send the answer to a request."""
+    answer = Response(
+        v=1,
+        request_id=request_id,
+        device_id=turn.device.facts.device_id,
+        outcome=outcome,
+        code=code,
+        body=body,
+    )
+    turn.do(Publish(topic=topics.response(turn.device.facts.device_id), payload=wire.encode(answer), qos=1))
+
+
+def logs_read(turn: Turn, event: ev.LogsRead) -> None:
+    """The log lines for a request, as many as fit."""
+    lines = list(event.lines)
+    while lines and sum(len(line) for line in lines) > wire.RESPONSE_BYTES_MAX // 2:
+        lines.pop(0)
+    respond(turn, event.request_id, ResponseOutcome.DONE, None, {"lines": lines})
+
+
+def _objection(turn: Turn, event: ev.Arrived, request: Request) -> Refusal | None:
+    device = turn.device
+    if event.retained:
+        return Refusal.RETAINED
+    if request.device_id is not None and request.device_id != device.facts.device_id:
+        return Refusal.ADDRESS
+    if request.shard is not None and request.shard != device.shard:
+        return Refusal.ADDRESS
+    needs_boot_id = request.shard is None or request.verb is not Verb.REPORT
+    if (needs_boot_id or request.boot_id is not None) and request.boot_id != device.boot_id:
+        return Refusal.OTHER_BOOT
+    return Refusal.REPLAYED if request.request_id in device.requests_seen else None
+
+
+def _answer(turn: Turn, request: Request) -> None:
+    match request.verb:
+        case Verb.REPORT:
+            delay = spread_delay_seconds(turn.device.facts.device_id, request.request_id, 0, request.spread_seconds)
+            turn.set(report_due=turn.up + delay)
+            if request.shard is None:
+                respond(turn, request.request_id, ResponseOutcome.DONE, None, {})
+        case Verb.SNAPSHOT:
+            live = turn.device.live_document
+            body = {"live": redact(live), "live_hash": turn.device.live_hash} if live is not None else {}
+            respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
+        case Verb.LOGS:
+            wanted = request.args.get("lines", 100)
+            lines = wanted if isinstance(wanted, int) and 0 < wanted <= LOG_LINES_MAX else 100
+            turn.do(ReadLogs(request.request_id, lines))
+        case Verb.REMEDIATE:
+            _remediate(turn, request)
+
+
+def _remediate(turn: Turn, request: Request) -> None:
+    """Rule 14: only over the live file that was seen, and only when nothing is under way."""
+    device, committed = turn.device, turn.memory.committed
+    if committed is None or phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None:
+        respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"why": "an update is under way"})
+    elif "live_hash" not in request.args or request.args["live_hash"] != device.live_hash:
+        respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"why": "the live file is another by now"})
+    else:
+        remediate(turn, committed, request.request_id)

@@ -1,0 +1,171 @@
+"""The one function that moves a device: `step(device, event, now)`, the same on a Pi and in the simulator.
+
+The shell makes `device.memory` durable, then performs the effects in order; what comes of an effect is the next event
+(PROTOCOL 5, rule 3). After every event golden is compared with committed: level-triggered, never by message alone.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from pyv_edge_agent.core import asked, hearing, living, reach, working
+from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core import update as up
+from pyv_edge_agent.core.aim import local_choice
+from pyv_edge_agent.core.device import Device, Facts, Turn
+from pyv_edge_agent.core.effects import Effect, Log, LookAtHealth, LookAtLive, Subscribe, Unsubscribe
+from pyv_edge_agent.core.memory import Memory
+from pyv_edge_agent.core.telling import tell, tell_at
+from pyvorin_edge.trust import Trust
+from pyvorin_edge.vocabulary import ResponseOutcome
+
+
+def wake(facts: Facts, memory: Memory, trust: Trust) -> Device:
+    """The device before its `Booted`: memory as read from disk, trust as verified from anchor and documents."""
+    return Device(
+        facts=facts,
+        memory=memory,
+        trust=trust,
+        directive=hearing.recalled_directive(memory),
+        assignment=hearing.recalled_assignment(memory),
+    )
+
+
+def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Effect, ...]]:
+    """One event. The caller makes the new memory durable, then performs the effects in order."""
+    if isinstance(event, ev.Ticked) and now.synced == device.clock_synced and now.uptime_seconds < due_at(device):
+        return device, ()
+    turn = Turn(device, now)
+    _clock(turn)
+    _take(turn, event)
+    working.work(turn)
+    reach.consider(turn)
+    reach.press(turn)
+    living.stand(turn)
+    tell(turn)
+    return turn.device, tuple(turn.effects)
+
+
+def due_at(device: Device) -> float:
+    """Uptime seconds at which the device next needs `Ticked`."""
+    return min(tell_at(device), working.work_at(device), reach.reach_at(device))
+
+
+def _clock(turn: Turn) -> None:
+    """A clock that became synchronised asks again for what was refused for its sake (rule 1)."""
+    became = turn.now.synced and not turn.device.clock_synced
+    turn.set(uptime=turn.up, clock_synced=turn.now.synced)
+    if became:
+        _ask_again(turn)
+
+
+def _take(turn: Turn, event: ev.Event) -> None:
+    match event:
+        case ev.Booted():
+            _boot(turn, event)
+        case ev.Connected():
+            _connected(turn, event)
+        case ev.Disconnected():
+            turn.set(connected=False, on_candidate=False, subscribed=frozenset())
+        case ev.Arrived():
+            _arrived(turn, event)
+        case ev.Acknowledged():
+            reach.acknowledged(turn)
+        case ev.Staged():
+            working.move(turn, up.LaidReady())
+        case ev.StageFailed():
+            working.stage_failed(turn, event)
+        case ev.Switched():
+            _switched(turn, event)
+        case ev.SwitchFailed():
+            _switch_failed(turn, event)
+        case ev.HealthSeen():
+            working.health_seen(turn, event)
+        case ev.LiveSeen():
+            living.live_seen(turn, event)
+        case ev.RolledBackByHand():
+            _by_hand(turn, event)
+        case ev.Looked():
+            working.looked(turn, event)
+            living.applied_read(turn, event)
+        case ev.FetchedOverHttp():
+            if event.data is not None:
+                _arrived(turn, ev.Arrived(event.topic, event.data))
+        case ev.LogsRead():
+            asked.logs_read(turn, event)
+        case ev.Ticked():
+            return
+        case _:
+            assert_never(event)
+
+
+def _boot(turn: Turn, event: ev.Booted) -> None:
+    """Counters first: durable before the first message of this start."""
+    turn.set(boot_id=event.boot_id, machine_boot_id=event.machine_boot_id)
+    turn.note(boot=turn.state.boot + 1)
+    if turn.memory.committed is None:
+        living.first_start(turn, event.live)
+    if not working.move(turn, up.Started(event.machine_boot_id)) and turn.memory.trial is not None:
+        working.enter(turn, up.phase_of(turn.memory))
+    living.start(turn)
+    reach.boot(turn)
+    turn.do(LookAtHealth(0.0))
+
+
+def _connected(turn: Turn, event: ev.Connected) -> None:
+    turn.set(
+        connected=True,
+        on_candidate=event.candidate,
+        conn=turn.device.conn + 1,
+        connected_at=turn.up,
+        subscribed=frozenset(),
+        told=(),
+    )
+
+
+def _arrived(turn: Turn, event: ev.Arrived) -> None:
+    if asked.ask(turn, event):
+        return
+    before = turn.device.trust.version, turn.device.directive
+    hearing.hear(turn, event)
+    if turn.device.trust.version != before[0]:
+        _ask_again(turn)
+    if turn.device.directive is not before[1]:
+        turn.do(LookAtLive())  # the policy or what is ignored may have changed
+
+
+def _ask_again(turn: Turn) -> None:
+    """Rule 1: subscribe anew to what was refused only for epoch, key or time."""
+    again = tuple(sorted(turn.device.ask_again & turn.device.subscribed))
+    turn.set(ask_again=frozenset())
+    if again:
+        turn.do(Unsubscribe(again), Subscribe(again))
+
+
+def _switched(turn: Turn, event: ev.Switched) -> None:
+    if turn.device.remediating is None:
+        working.switched(turn, event)
+        return
+    asked_by = living.remediated(turn)
+    if asked_by is not None and asked_by != "policy":
+        asked.respond(turn, asked_by, ResponseOutcome.DONE, None, {})
+
+
+def _switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
+    if turn.device.remediating is None:
+        working.switch_failed(turn, event)
+        return
+    asked_by = living.remediated(turn)
+    turn.do(Log("error", f"writing the committed config back failed: {event.detail}"))
+    if asked_by is not None and asked_by != "policy":
+        asked.respond(turn, asked_by, ResponseOutcome.FAILED, None, {"why": event.detail})
+
+
+def _by_hand(turn: Turn, event: ev.RolledBackByHand) -> None:
+    """Rule 15: durable, and in force until other rules, another pin or channel are accepted."""
+    try:
+        choice = local_choice(turn.memory, event.version, turn.device.directive, turn.device.assignment)
+    except KeyError:
+        turn.do(Log("error", f"no release {event.version!r} is held on this device"))
+        return
+    turn.remember(local=choice)

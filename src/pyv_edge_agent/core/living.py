@@ -1,0 +1,202 @@
+"""The live file against what was applied: drift, ignored key paths, healing and its fight detector (PROTOCOL 7)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.aim import golden_target
+from pyv_edge_agent.core.device import Turn
+from pyv_edge_agent.core.effects import KeepBlob, LoadLive, Log, Look, LookAtLive, WriteLive
+from pyv_edge_agent.core.memory import Healed, Installed
+from pyv_edge_agent.core.update import phase_of
+from pyvorin_edge import drift
+from pyvorin_edge.canonical import config_hash
+from pyvorin_edge.config.formats import parse, sniff
+from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.identity import digest_of
+from pyvorin_edge.orders import EMPTY_OVERLAY
+from pyvorin_edge.report import PATHS_MAX, DriftState
+from pyvorin_edge.vocabulary import ConfigFormat, DriftKind, DriftPolicy, Phase
+
+HEALS_MAX: Final = 3
+HEALS_WITHIN_MS: Final = 3600 * 1000
+
+
+def first_start(turn: Turn, live: bytes | None) -> None:
+    """Before the first directive the provisioned config is committed, with release none (rule 4)."""
+    data = live if live is not None else b""
+    format = sniff(data) if data else ConfigFormat.TOML
+    document = _parsed(data, format)
+    installed = Installed(
+        release=None,
+        version=None,
+        overlay=EMPTY_OVERLAY,
+        attempt=0,
+        file=digest_of(data),
+        format=format,
+        config_hash=config_hash(document if document is not None else {}),
+    )
+    turn.remember(committed=installed)
+    turn.do(KeepBlob(installed.file, data))
+
+
+def start(turn: Turn) -> None:
+    """At start: what is being tried is put in force again by its phase; else the live file, or what was committed."""
+    committed = turn.memory.committed
+    if committed is not None and phase_of(turn.memory) not in (Phase.SWITCHING, Phase.PROVING, Phase.REVERTING):
+        turn.do(LoadLive(committed))
+
+
+def live_seen(turn: Turn, event: ev.LiveSeen) -> None:
+    """The file was looked at: remember what it says, and compare once its counterpart is at hand."""
+    document = _parsed(event.data, sniff(event.data)) if event.data is not None else None
+    turn.set(
+        live_document=document,
+        live_hash=config_hash(document) if document is not None else None,
+        effective_hash=event.effective_hash,
+        live_known=True,
+    )
+    heal(turn)
+
+
+def applied_read(turn: Turn, event: ev.Looked) -> None:
+    """The store's answer: the document of the file that was applied."""
+    applied = _applied(turn)
+    if applied is not None and event.blob == applied.file and event.data is not None:
+        turn.set(applied=_parsed(event.data, applied.format), applied_file=applied.file)
+
+
+def stand(turn: Turn) -> None:
+    """Drift and lag as they are now; called at the end of every step."""
+    applied = _applied(turn)
+    if applied is None or not turn.device.live_known:
+        return
+    paths = _paths(turn, applied)
+    kinds = _kinds(turn, applied, paths)
+    golden = golden_target(turn.device.facts.device_id, turn.memory, turn.device.directive, turn.device.assignment)
+    lagging = None if golden is None else not applied.holds(golden)
+    standing = drift.standing(
+        applied_hash=applied.config_hash, live_hash=turn.device.live_hash, kinds=kinds, lagging=lagging
+    )
+    since = _since(turn, bool(kinds))
+    found = DriftState(
+        standing=standing,
+        kinds=kinds,
+        applied_hash=applied.config_hash,
+        live_hash=turn.device.live_hash,
+        paths=paths[:PATHS_MAX],
+        more=max(0, len(paths) - PATHS_MAX),
+        since=since,
+    )
+    if found != turn.device.drift:
+        turn.set(drift=found)
+
+
+def heal(turn: Turn) -> None:
+    """Policy `remediate`: write what was applied over an edited file, unless the same key path is fought over."""
+    device, committed = turn.device, turn.memory.committed
+    directive = device.directive
+    if directive is None or directive.drift.policy is not DriftPolicy.REMEDIATE or committed is None:
+        return
+    if phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None:
+        return
+    paths = _paths(turn, committed)
+    if DriftKind.EDITED not in _kinds(turn, committed, paths):
+        return
+    if device.live_hash is not None and not paths:
+        return  # the counterpart is on its way from the store
+    if any(_fought(turn, path) for path in paths):
+        return
+    turn.note(healed=_healed_now(turn, paths))
+    remediate(turn, committed, "policy")
+
+
+def remediate(turn: Turn, committed: Installed, asked_by: str) -> None:
+    """Write what was committed over the live file (rule 14): no trial, no quarantine."""
+    turn.set(remediating=asked_by)
+    turn.do(Log("info", "drift: writing the committed config back"), WriteLive(committed))
+
+
+def remediated(turn: Turn) -> str | None:
+    """The live file was written back; who asked for it."""
+    asked_by = turn.device.remediating
+    turn.set(remediating=None)
+    turn.do(LookAtLive())
+    return asked_by
+
+
+def _applied(turn: Turn) -> Installed | None:
+    """What the live file should be now; none while it is being written."""
+    trial = turn.memory.trial
+    match phase_of(turn.memory):
+        case Phase.PROVING if trial is not None:
+            return trial.staged
+        case Phase.SWITCHING | Phase.REVERTING:
+            return None
+        case _:
+            return turn.memory.committed
+
+
+def _paths(turn: Turn, applied: Installed) -> tuple[str, ...]:
+    """Key paths that differ and are not ignored; asks the store for the counterpart when it is needed."""
+    device = turn.device
+    if device.live_hash == applied.config_hash:
+        return ()
+    if device.live_document is None:
+        return ("",)
+    if device.applied_file != applied.file:
+        turn.do(Look(blob=applied.file))
+        return ()
+    found = drift.differing_paths(device.applied, device.live_document)
+    return tuple(path for path in found if not _ignored(turn, path))
+
+
+def _kinds(turn: Turn, applied: Installed, paths: tuple[str, ...]) -> tuple[DriftKind, ...]:
+    device = turn.device
+    if device.live_hash != applied.config_hash:
+        known = device.live_document is None or device.applied_file == applied.file
+        return (DriftKind.EDITED,) if paths or not known else ()
+    if applied.effective_hash is not None and device.effective_hash not in (None, applied.effective_hash):
+        return (DriftKind.ENVIRONMENT,)
+    return ()
+
+
+def _ignored(turn: Turn, path: str) -> bool:
+    directive = turn.device.directive
+    ignore = directive.drift.ignore if directive is not None else ()
+    return any(
+        turn.now.wall_ms < one.until and (path == one.pointer or path.startswith(f"{one.pointer}/")) for one in ignore
+    )
+
+
+def _since(turn: Turn, drifted: bool) -> int | None:
+    before = turn.state.drift_since
+    if not drifted:
+        if before is not None:
+            turn.note(drift_since=None)
+        return None
+    if before is None:
+        turn.note(drift_since=turn.now.wall_ms)
+    return turn.state.drift_since
+
+
+def _fought(turn: Turn, path: str) -> bool:
+    line = next((one for one in turn.state.healed if one.pointer == path), None)
+    return line is not None and len([at for at in line.at if turn.now.wall_ms - at < HEALS_WITHIN_MS]) >= HEALS_MAX
+
+
+def _healed_now(turn: Turn, paths: tuple[str, ...]) -> tuple[Healed, ...]:
+    recent = {
+        one.pointer: tuple(at for at in one.at if turn.now.wall_ms - at < HEALS_WITHIN_MS) for one in turn.state.healed
+    }
+    for path in paths:
+        recent[path] = (*recent.get(path, ()), turn.now.wall_ms)[-HEALS_MAX:]
+    return tuple(Healed(pointer=path, at=at) for path, at in sorted(recent.items()) if at)
+
+
+def _parsed(data: bytes, format: ConfigFormat) -> Any:
+    try:
+        return parse(data, format)
+    except ConfigError:
+        return None

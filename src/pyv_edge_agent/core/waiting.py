@@ -1,0 +1,54 @@
+"""What a target waits for before its first byte is fetched: settling, window, link, spread, clock (rules 5, 8, 12)."""
+
+from __future__ import annotations
+
+from pyv_edge_agent.core.device import Device
+from pyv_edge_agent.core.events import Now
+from pyv_edge_agent.core.memory import Trial
+from pyv_edge_agent.core.windows import is_open
+from pyvorin_edge.identity import spread_delay_seconds
+from pyvorin_edge.vocabulary import RuleKind, WaitingFor
+
+
+def waits_for(device: Device, trial: Trial, now: Now) -> tuple[WaitingFor | None, float | None]:
+    """What it waits for (none = nothing), and the remaining spread in seconds once that has begun to run."""
+    rollback = trial.target.kind is RuleKind.ROLLBACK
+    first = device.memory.committed is None or device.memory.committed.release is None
+    if not rollback and not first and _settling(device, now):
+        return WaitingFor.SETTLE, None
+    if not rollback:
+        closed = _window(device, now)
+        if closed is not None:
+            return closed, None
+    left = _spread_left(device, trial, rollback, now)
+    return (WaitingFor.SPREAD, left) if left > 0 else (None, left)
+
+
+def _settling(device: Device, now: Now) -> bool:
+    """Rule 12: begun when `settle_seconds` after connecting are over, connected or not."""
+    began = device.connected_at
+    return began is not None and now.uptime_seconds < began + device.pace.settle_seconds
+
+
+def _window(device: Device, now: Now) -> WaitingFor | None:
+    window = device.directive.window if device.directive is not None else None
+    if window is None or (window.activate is None and window.download is None):
+        return None
+    if not now.synced:
+        return WaitingFor.CLOCK
+    tz = device.assignment.tz if device.assignment is not None else "UTC"
+    both = is_open(window.activate, tz, now.wall_ms) and is_open(window.download, tz, now.wall_ms)
+    return None if both else WaitingFor.WINDOW
+
+
+def _spread_left(device: Device, trial: Trial, rollback: bool, now: Now) -> float:
+    """Rule 5: the device's own delay, counted in uptime; the remainder is kept, so a restart does not roll again."""
+    target = trial.target
+    if trial.spread_left_seconds is None:
+        spread = target.spread_seconds
+        if rollback:
+            spread = min(spread, device.facts.limits.rollback_spread_seconds)
+        return float(spread_delay_seconds(device.facts.device_id, target.release, target.attempt, spread))
+    if device.spread_began is None:  # the agent was restarted: the rest of it
+        return trial.spread_left_seconds
+    return max(0.0, trial.spread_left_seconds - (now.uptime_seconds - device.spread_began))
