@@ -11,7 +11,8 @@ class Word(enum.StrEnum):
 
     sentence: str
 
-    def __new__(cls, value: str, sentence: str) -> Self:
+    # the default is for mypy, which reads `Phase(text)` as a call of this; every member states its sentence
+    def __new__(cls, value: str, sentence: str = "") -> Self:
         word = str.__new__(cls, value)
         word._value_ = value
         word.sentence = sentence

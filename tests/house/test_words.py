@@ -11,15 +11,17 @@ from pyv_fleet.core import words
 from pyvorin_edge import vocabulary
 
 HOMES = ("pyvorin_edge/vocabulary.py", "pyv_fleet/core/words.py")
-#: Attributes and names that hold a word, and the set it is of.
-HOLDERS = {
-    "phase": vocabulary.Phase,
-    "waiting_for": vocabulary.WaitingFor,
-    "outcome": vocabulary.Outcome,
-    "standing": vocabulary.Standing,
-    "connectivity": vocabulary.Connectivity,
-    "verdict": words.Verdict,
-    "refusal": vocabulary.Refusal,
+#: Attributes, names and keys that hold a word, and the words it may be.
+HOLDERS: dict[str, set[str]] = {
+    "phase": {*vocabulary.Phase},
+    "waiting_for": {*vocabulary.WaitingFor},
+    "outcome": {*vocabulary.Outcome, *vocabulary.ResponseOutcome},
+    "standing": {*vocabulary.Standing},
+    "connectivity": {*vocabulary.Connectivity},
+    "status": {*vocabulary.HealthStatus},
+    "refusal": {*vocabulary.Refusal},
+    "verdict": {*words.Verdict},
+    "state": {*words.RolloutState, *words.WaveState, *words.AlertState, *vocabulary.PresenceState},
 }
 
 
@@ -59,21 +61,28 @@ def _compared(module: Module) -> list[tuple[int, str]]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
-            held = {_held(side) for side in sides} - {None}
-            for literal in (side for one in sides for side in _literals(one)):
-                if any(literal.value in list(HOLDERS[name]) for name in held if name):
-                    found.append((node.lineno, ast.unparse(node)))
+            known = {word for side in sides for word in HOLDERS.get(_held(side), set())}
+            if known & {text for side in sides for text in _literals(side)}:
+                found.append((node.lineno, ast.unparse(node)))
     return found
 
 
-def _held(node: ast.expr) -> str | None:
-    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
-    return name if name in HOLDERS else None
+def _held(node: ast.expr) -> str:
+    """The name under which a compared value is held: `x.phase`, `phase`, `x["phase"]`, `x.get("phase")`."""
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=str(key))):
+            return key
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
+            return key
+    return ""
 
 
-def _literals(node: ast.expr) -> list[ast.Constant]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node]
-    if isinstance(node, ast.Tuple | ast.List | ast.Set):
-        return [one for one in node.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-    return []
+def _literals(node: ast.expr) -> set[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            return {text for one in elements for text in _literals(one)}
+    return set()

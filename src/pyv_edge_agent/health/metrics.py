@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from pyvorin_edge.vocabulary import HealthStatus
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX: Final = "pyvorin_edge"
 #: metric → (section, field, help)
@@ -32,7 +34,7 @@ def metrics_text(document: Mapping[str, Any]) -> str:
 
 
 def _lines(document: Mapping[str, Any]) -> Iterator[str]:
-    yield from _gauge("healthy", "1 while the status is healthy", int(document["status"] == "healthy"))
+    yield from _gauge("healthy", "1 while the status is healthy", int(document["status"] == HealthStatus.HEALTHY))
     for name, (section, field, meaning) in _GAUGES.items():
         value = document.get(section, {}).get(field)
         if value is not None:
