@@ -48,7 +48,7 @@ def _parsed(csr: bytes) -> x509.CertificateSigningRequest:
         if csr.lstrip().startswith(b"-----BEGIN"):
             return x509.load_pem_x509_csr(csr)
         return x509.load_der_x509_csr(csr)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise CsrRefused("CSR: neither PEM nor DER of a PKCS#10 certificate request") from None
 
 
