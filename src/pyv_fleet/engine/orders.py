@@ -240,8 +240,3 @@ def drift_terms_of(terms: ChannelRecord, now_ms: int) -> DriftTerms:
 def directive_of(record: DirectiveRecord) -> Directive:
     """The order in a stored envelope, which was verified before it was stored."""
     return orders.decode_order(open_envelope(record.envelope).payload, Directive)
-
-
-def assignment_of(device: DeviceRecord) -> Assignment:
-    """The order in a device's stored envelope."""
-    return orders.decode_order(open_envelope(device.assignment).payload, Assignment)

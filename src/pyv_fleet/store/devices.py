@@ -89,3 +89,9 @@ async def mark_published(connection: AsyncConnection, device_id: str, number: in
     """The broker confirmed this assignment; a newer one stays unpublished."""
     this = (devices.c.device_id == device_id) & (devices.c.number == number)
     await connection.execute(update(devices).where(this).values(published_at=now_ms))
+
+
+async def pinned_releases(connection: AsyncConnection) -> set[str]:
+    """Digests that a device's pin names."""
+    pins = (await connection.execute(select(devices.c.pin).where(devices.c.pin.is_not(None)))).scalars()
+    return {str(pin["release"]) for pin in pins if pin}
