@@ -105,8 +105,7 @@ def _boot(turn: Turn, event: ev.Booted) -> None:
     turn.note(boot=turn.state.boot + 1)
     if turn.memory.committed is None:
         living.first_start(turn, event.live)
-    if not working.move(turn, up.Started(event.machine_boot_id)) and turn.memory.trial is not None:
-        working.enter(turn, up.phase_of(turn.memory))
+    working.move(turn, up.Started(event.machine_boot_id))
     living.start(turn)
     reach.boot(turn)
     turn.do(LookAtHealth(0.0))

@@ -75,7 +75,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     blob: bytes | None = None
     #: the rendered file on its way to the store
     laid: bytes | None = None
-    looked_for: frozenset[str] = frozenset()
+    #: topics of what the store does not hold
+    lacking: frozenset[str] = frozenset()
     over_http: frozenset[str] = frozenset()
     proof: Proof | None = None
     revert_retry_at: float | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pyv_edge_agent.core import events as ev
-from pyv_edge_agent.core.aim import stands_against
+from pyv_edge_agent.core.aim import held, stands_against
 from pyv_edge_agent.core.device import Turn
-from pyv_edge_agent.core.effects import KeepBlob, KeepRelease, Log
+from pyv_edge_agent.core.effects import KeepBlob, KeepRelease, Log, Look
 from pyv_edge_agent.core.memory import Heard, Memory
 from pyv_edge_agent.core.obey import (
     Again,
@@ -100,7 +100,7 @@ def _take_directive(turn: Turn, order: Directive, data: bytes, payload_sha256: D
     turn.remember(directive=data)
     turn.set(directive=order)
     _end_local_choice(turn)
-    target = golden(turn.device.facts.device_id, order, turn.device.assignment, frozenset())
+    target = golden(turn.device.facts.device_id, order, turn.device.assignment, held(turn.memory))
     if _is_rollback(target):
         turn.set(report_due=turn.up, told=())  # acknowledged = that generation, settled, running it
 
@@ -182,7 +182,7 @@ def _release(turn: Turn, digest: Digest, data: bytes) -> None:
         refuse(turn, f"release/{digest[:12]}", heeded.code, heeded.detail)
         return
     turn.set(release=heeded.order)
-    turn.do(KeepRelease(digest, data))
+    turn.do(KeepRelease(digest, data), Look(blob=heeded.order.config.sha256))
 
 
 def _blob(turn: Turn, digest: Digest, data: bytes) -> None:

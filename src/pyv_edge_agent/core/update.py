@@ -134,8 +134,12 @@ def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) ->
 def _started(memory: Memory, move: Started) -> Memory | None:
     """Rule 6: starts are counted from the switch on; the fourth ends the trial."""
     trial = memory.trial
-    if trial is None or trial.phase not in (Phase.SWITCHING, Phase.PROVING, Phase.REVERTING):
+    if trial is None:
         return None
+    if trial.phase not in (Phase.SWITCHING, Phase.PROVING, Phase.REVERTING):
+        # nothing has changed yet; the rendered bytes were not kept, so staging begins at the store again
+        again = Phase.FETCHING if trial.phase is Phase.STAGING else trial.phase
+        return replace(memory, trial=replace(trial, phase=again))
     same = move.machine_boot_id == trial.machine_boot_id
     counted = replace(
         trial,

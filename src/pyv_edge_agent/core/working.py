@@ -12,12 +12,11 @@ from pyv_edge_agent.core.aim import aimed_at, barred, judged_by, objection, retr
 from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import FetchOverHttp, Log, Look, LookAtHealth, LookAtLive, Prune, Stage, Switch
 from pyv_edge_agent.core.gate import Failed, Passed, Proof, judge, next_look, seen
+from pyv_edge_agent.core.hearing import hear
 from pyv_edge_agent.core.memory import Installed, Trial
-from pyv_edge_agent.core.obey import NotObeyed, heed_release
 from pyv_edge_agent.core.staging import Unfit, lay
 from pyv_edge_agent.core.waiting import waits_for
 from pyvorin_edge import topics
-from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Target
 from pyvorin_edge.vocabulary import Cause, Outcome, Phase
 
@@ -65,7 +64,7 @@ def enter(turn: Turn, phase: Phase) -> None:
             turn.set(release=None, blob=None, laid=None, proof=None, spread_began=None)
             turn.do(LookAtHealth(0.0), LookAtLive(), _keep_only(turn))
         case Phase.FETCHING if trial is not None:
-            turn.set(release=None, blob=None, over_http=frozenset(), looked_for=frozenset())
+            turn.set(release=None, blob=None, over_http=frozenset(), lacking=frozenset())
             turn.do(Look(release=trial.target.release))
         case Phase.STAGING:
             _stage(turn)
@@ -83,16 +82,14 @@ def enter(turn: Turn, phase: Phase) -> None:
 
 def looked(turn: Turn, event: ev.Looked) -> None:
     """The store's answer while fetching: what is there need not be fetched."""
-    trial = turn.memory.trial
-    if trial is None or trial.phase is not Phase.FETCHING or event.data is None:
+    trial, digest = turn.memory.trial, event.release or event.blob
+    if trial is None or trial.phase is not Phase.FETCHING or digest is None:
         return
-    if event.release == trial.target.release and turn.device.release is None:
-        heeded = heed_release(event.data, trial.target.release, turn.device.trust, turn.state)
-        if not isinstance(heeded, NotObeyed):
-            turn.set(release=heeded.order)
-    release = turn.device.release
-    if release is not None and event.blob == release.config.sha256 and turn.device.blob is None:
-        turn.set(blob=event.data)
+    topic = topics.release(digest) if event.release is not None else topics.blob(digest)
+    if event.data is not None:
+        hear(turn, ev.Arrived(topic, event.data))
+    if (turn.device.release if event.release is not None else turn.device.blob) is None:
+        turn.set(lacking=turn.device.lacking | {topic})
 
 
 def switched(turn: Turn, event: ev.Switched) -> None:
@@ -131,8 +128,8 @@ def wanted_topics(turn: Turn) -> frozenset[str]:
     if trial is None or trial.phase is not Phase.FETCHING:
         return frozenset()
     if release is None:
-        return frozenset({topics.release(trial.target.release)})
-    return frozenset({topics.blob(release.config.sha256)}) if turn.device.blob is None else frozenset()
+        return turn.device.lacking & {topics.release(trial.target.release)}
+    return turn.device.lacking & {topics.blob(release.config.sha256)} if turn.device.blob is None else frozenset()
 
 
 def work_at(device: Device) -> float:
@@ -243,14 +240,11 @@ def _fetch(turn: Turn) -> None:
     if device.release is not None and device.blob is not None:
         _examine(turn, trial, device.blob)
         return
-    if device.release is not None and "blob" not in device.looked_for:
-        turn.set(looked_for=device.looked_for | {"blob"})
-        turn.do(Look(blob=device.release.config.sha256))
     waited = turn.up - device.phase_since
     missing = wanted_topics(turn)
     if waited >= device.facts.limits.fetch_seconds:
         move(turn, up.GaveUp(Outcome.FAILED, Cause.FETCH, f"not fetched within {waited:.0f} s"))
-    elif waited >= device.facts.limits.http_fetch_seconds and not missing <= device.over_http:
+    elif waited >= device.facts.limits.http_fetch_seconds and missing - device.over_http:
         turn.set(over_http=device.over_http | missing)
         turn.do(*(FetchOverHttp(topic) for topic in sorted(missing)))
 
@@ -305,7 +299,8 @@ def _go_back(turn: Turn) -> None:
 def _keep_only(turn: Turn) -> Prune:
     kept: list[Installed] = [one for one in (turn.memory.committed, *turn.memory.previous) if one is not None]
     releases = frozenset(one.release for one in kept if one.release is not None)
-    return Prune(releases=releases, blobs=frozenset(Digest(one.file) for one in kept))
+    blobs = {one.file for one in kept} | {one.config for one in kept if one.config is not None}
+    return Prune(releases=releases, blobs=frozenset(blobs))
 
 
 def _tell_of(turn: Turn, before: Phase, after: Phase, what: up.Move) -> None:
