@@ -108,7 +108,7 @@ def _boot(turn: Turn, event: ev.Booted) -> None:
     working.move(turn, up.Started(event.machine_boot_id))
     living.start(turn)
     reach.boot(turn)
-    turn.do(LookAtHealth(0.0))
+    turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds))
 
 
 def _connected(turn: Turn, event: ev.Connected) -> None:

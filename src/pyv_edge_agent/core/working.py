@@ -62,7 +62,7 @@ def enter(turn: Turn, phase: Phase) -> None:
     match phase:
         case Phase.SETTLED:
             turn.set(release=None, blob=None, laid=None, proof=None, spread_began=None)
-            turn.do(LookAtHealth(0.0), LookAtLive(), _keep_only(turn))
+            turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds), LookAtLive(), _keep_only(turn))
         case Phase.FETCHING if trial is not None:
             turn.set(release=None, blob=None, over_http=frozenset(), lacking=frozenset())
             turn.do(Look(release=trial.target.release))
