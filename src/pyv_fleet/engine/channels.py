@@ -1,0 +1,131 @@
+"""Channels: their standing terms, and what they order now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.core.views import ChannelBody, ChannelView, RuleView
+from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.orders import Orders
+from pyv_fleet.engine.paces import Paces
+from pyv_fleet.store import channels, devices, releases, rollouts
+from pyv_fleet.store import orders as directives
+from pyv_fleet.store.channels import ChannelRecord
+from pyvorin_edge.errors import IdentityError
+from pyvorin_edge.identity import parse_channel
+from pyvorin_edge.orders import Rule
+
+
+class Channels:
+    """Makes channels and sets their terms; what they order comes from rollouts and rollbacks."""
+
+    def __init__(self, ground: Ground, orders: Orders, paces: Paces, audit: AuditLog) -> None:
+        self._ground = ground
+        self._orders = orders
+        self._paces = paces
+        self._audit = audit
+
+    async def every(self) -> tuple[ChannelView, ...]:
+        """All channels by name."""
+        async with self._ground.database.read() as connection:
+            return tuple([await self._view(connection, record) for record in await channels.every(connection)])
+
+    async def get(self, name: str) -> ChannelView:
+        """One channel; NotFound."""
+        async with self._ground.database.read() as connection:
+            return await self._view(connection, await known_channel(connection, name))
+
+    async def put(self, name: str, body: ChannelBody, actor: str) -> ChannelView:
+        """Make it, or set its terms: they are in force with a new generation of the same rules. Invalid name."""
+        try:
+            parse_channel(name)
+        except IdentityError as why:
+            raise Invalid("not a channel's name", str(why), (str(why),)) from None
+        async with self._ground.database.begin() as connection:
+            known = await channels.get(connection, name)
+            before = known or ChannelRecord(name=name, created_at=self._ground.clock())
+            after = _with_terms(before, body)
+            if known is None or after != before:
+                await channels.save(connection, after)
+                await self._orders.reissue(connection, name, reason="changed terms", actor=actor)
+                act = "channel.create" if known is None else "channel.change"
+                await self._audit.record(connection, actor=actor, act=act, subject=name, reason=str(body))
+        await self._paces.load()
+        await self._orders.publish_pending()
+        self._ground.changes.ring("channels")
+        return await self.get(name)
+
+    async def refresh(self, name: str, reason: str, actor: str) -> ChannelView:
+        """The same rules as a new generation, which changes nothing on any device. NotFound, Conflict without one."""
+        async with self._ground.database.begin() as connection:
+            await known_channel(connection, name)
+            if await self._orders.reissue(connection, name, reason=reason, actor=actor) is None:
+                raise Conflict("nothing to refresh", f"channel {name} has no directive yet: roll a release out first")
+            await self._audit.record(connection, actor=actor, act="channel.refresh", subject=name, reason=reason)
+        await self._orders.publish_pending()
+        return await self.get(name)
+
+    async def _view(self, connection: AsyncConnection, record: ChannelRecord) -> ChannelView:
+        current = await directives.current(connection, record.name)
+        rules: Sequence[Rule] = () if current is None else current.rules
+        named = {one.release for one in rules} | {record.last_good}
+        found = [await releases.get(connection, digest) for digest in named if digest is not None]
+        versions = {one.digest: one.version for one in found if one is not None}
+        open_ones = await rollouts.open_ones(connection, record.name)
+        golden = rules[-1].release if rules else None
+        return ChannelView(
+            name=record.name,
+            generation=0 if current is None else current.generation,
+            golden=golden,
+            golden_version=None if golden is None else versions.get(golden),
+            last_good=record.last_good,
+            rules=tuple(rule_view(rule, versions.get(rule.release, rule.release[:12])) for rule in rules),
+            devices=await devices.count(connection, record.name),
+            drift_policy=record.drift_policy,
+            rollout=open_ones[-1].id if open_ones else None,
+        )
+
+
+async def known_channel(connection: AsyncConnection, name: str) -> ChannelRecord:
+    """A channel; NotFound says how to make it."""
+    found = await channels.get(connection, name)
+    if found is None:
+        raise NotFound("no such channel", f"{name!r}: make it with PUT /v1/channels/{name}")
+    return found
+
+
+def rule_view(rule: Rule, version: str) -> RuleView:
+    """A rule for people."""
+    return RuleView(
+        kind=rule.kind, version=version, release=rule.release, attempt=rule.attempt, matches=matches_of(rule)
+    )
+
+
+def matches_of(rule: Rule) -> str:
+    """Who a rule matches, in words."""
+    parts = []
+    if rule.hold:
+        parts.append("devices that hold it already")
+    if rule.ids is not None:
+        parts.append("1 device" if len(rule.ids) == 1 else f"{len(rule.ids)} devices by id")
+    if rule.where is not None:
+        parts.append(" ".join(f"{label}={'|'.join(values)}" for label, values in sorted(rule.where.items())))
+    if rule.below is not None:
+        parts.append(f"about {100 * int(rule.below, 16) / 16**16:.1f} % by chance")
+    return ", ".join(parts) or "all"
+
+
+def _with_terms(record: ChannelRecord, body: ChannelBody) -> ChannelRecord:
+    return replace(
+        record,
+        drift_policy=body.drift_policy,
+        beat_seconds=body.beat_seconds,
+        report_seconds=body.report_seconds,
+        keepalive_seconds=body.keepalive_seconds,
+        settle_seconds=body.settle_seconds,
+    )
