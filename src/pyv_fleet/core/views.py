@@ -224,6 +224,10 @@ class RolloutSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deadline_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] = 3_600
     spread_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 0
     budgets: Budgets = Budgets()
+    #: digest or version that the rest stays on; none = the channel's golden. Must be named while a hold stands
+    baseline: str | None = None
+    #: whether it takes the place of a rollout that has not ended; else that is a 409
+    supersede: bool = False
     reason: Reason
 
 

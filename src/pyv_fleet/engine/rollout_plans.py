@@ -1,0 +1,134 @@
+"""From what an operator asks for to a plan that can be kept: what speaks against a rollout is said before it starts."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.core.rollout import Plan
+from pyv_fleet.core.views import RolloutSpec
+from pyv_fleet.core.waves import Candidate, Cohort, WaveError, parse_waves, refuse_without_canary
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.releases import known_release, release_of
+from pyv_fleet.store import channels, devices, releases
+from pyv_fleet.store import orders as directives
+from pyv_fleet.store.devices import DeviceRecord
+from pyv_fleet.store.releases import ReleaseRecord
+from pyvorin_edge.config.layers import closed_leaves
+from pyvorin_edge.identity import ChannelName, Digest
+from pyvorin_edge.trust import Trust
+
+
+async def plan_of(
+    connection: AsyncConnection, ground: Ground, trust: Trust, spec: RolloutSpec, actor: str, replaced: Plan | None
+) -> Plan:
+    """The plan of a new rollout; `replaced` is that of the rollout that it supersedes.
+
+    NotFound for an unknown channel or release, Conflict for what stands in its way, Invalid for waves that cannot be.
+    """
+    if await channels.get(connection, spec.channel) is None:
+        raise NotFound("no such channel", spec.channel)
+    release = await known_release(connection, spec.release)
+    refuse_release(release, trust)
+    baseline = await _baseline(connection, spec, replaced)
+    if baseline is not None and baseline.digest == release.digest:
+        raise Conflict(
+            "nothing to roll out",
+            f"{release.version} is what {spec.channel} stays on; to try it again where it failed, roll back to it",
+        )
+    rollout_id = ground.new_id()
+    salt = f"r-{rollout_id}"
+    await _refuse_waves(connection, spec, release, salt, None if baseline is None else Digest(baseline.digest))
+    return Plan(
+        id=rollout_id,
+        channel=ChannelName(spec.channel),
+        release=Digest(release.digest),
+        baseline=None if baseline is None else Digest(baseline.digest),
+        attempt=await releases.next_attempt(connection, release.digest),
+        baseline_attempt=0 if baseline is None else baseline.attempt,
+        salt=salt,
+        waves=tuple(str(cohort) for cohort in _cohorts(spec)),
+        soak_seconds=spec.soak_seconds,
+        deadline_seconds=spec.deadline_seconds,
+        spread_seconds=spec.spread_seconds,
+        budgets=spec.budgets,
+        reason=spec.reason,
+        created_by=actor,
+        created_at=ground.clock(),
+    )
+
+
+async def population(connection: AsyncConnection, channel: str) -> list[Candidate]:
+    """The devices that reach a channel's rules: enrolled, unpinned, not quarantined, offline or not."""
+    found = await devices.every(connection, channel)
+    return [Candidate(device.device_id, device.labels) for device in found if follows_rules(device)]
+
+
+def follows_rules(device: DeviceRecord) -> bool:
+    """Whether a channel's rules say what the device runs."""
+    return device.pin is None and not device.quarantined
+
+
+def refuse_release(release: ReleaseRecord, trust: Trust) -> None:
+    """Conflict for a release that devices would reject by the trust document (PROTOCOL 5, rule 9)."""
+    if release.digest in trust.revoked_releases:
+        raise Conflict("revoked", f"trust document {trust.version} revokes {release.version}")
+    if release.security < trust.floor:
+        raise Conflict(
+            "below the floor", f"{release.version} has security {release.security}, the floor is {trust.floor}"
+        )
+
+
+async def _baseline(connection: AsyncConnection, spec: RolloutSpec, replaced: Plan | None) -> ReleaseRecord | None:
+    """What the rest stays on: named, else that of the rollout replaced, else the last rule's release."""
+    current = await directives.current(connection, spec.channel)
+    if spec.baseline is not None:
+        if current is None:
+            raise Conflict("nothing to stay on", f"channel {spec.channel} has no release yet: leave the baseline out")
+        return await known_release(connection, spec.baseline)
+    if current is None:
+        return None
+    if any(rule.hold for rule in current.rules):
+        raise Conflict(
+            "a hold stands",
+            f"a part of {spec.channel} is held on another release: name the baseline that the rest is to stay on",
+        )
+    if replaced is not None:
+        return None if replaced.baseline is None else await known_release(connection, replaced.baseline)
+    return await known_release(connection, current.rules[-1].release)
+
+
+def _cohorts(spec: RolloutSpec) -> tuple[Cohort, ...]:
+    try:
+        return parse_waves(spec.waves)
+    except WaveError as why:
+        raise Invalid("waves", str(why), (f"waves: {why}",)) from None
+
+
+async def _refuse_waves(
+    connection: AsyncConnection, spec: RolloutSpec, release: ReleaseRecord, salt: str, golden: Digest | None
+) -> None:
+    if spec.deadline_seconds <= spec.soak_seconds + spec.spread_seconds:
+        raise Invalid(
+            "deadline_seconds",
+            f"a wave could never be good within {spec.deadline_seconds} s: soak and spread alone take "
+            f"{spec.soak_seconds + spec.spread_seconds} s",
+            ("deadline_seconds: must be longer than soak_seconds + spread_seconds",),
+        )
+    try:
+        refuse_without_canary(_cohorts(spec), await population(connection, spec.channel), salt, golden=golden)
+    except WaveError as why:
+        raise Invalid("waves", str(why), (f"waves: {why}",)) from None
+    await _refuse_closed_overlays(connection, spec.channel, release)
+
+
+async def _refuse_closed_overlays(connection: AsyncConnection, channel: str, release: ReleaseRecord) -> None:
+    """A release that closes a pointer in use would be rejected by the devices that have it (rule 10)."""
+    open_pointers = release_of(release).open
+    for device in await devices.every(connection, channel):
+        closed = closed_leaves(device.overlay, open_pointers) if device.overlay else ()
+        if closed:
+            raise Conflict(
+                "an overlay in use is closed",
+                f"{device.device_id} sets {closed[0]}, which {release.version} does not open",
+            )

@@ -1,0 +1,136 @@
+"""Rollouts between store, core and API: records into the core's values, and into what people see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pyv_fleet.core.rollout import Rollout
+from pyv_fleet.core.verdict import Facts, Tally, Wave
+from pyv_fleet.core.views import RolloutSpec, RolloutView, WaveView
+from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
+from pyv_fleet.engine.rollout_plans import follows_rules
+from pyv_fleet.store.rollouts import MemberRecord, RolloutRecord, WaveRecord
+from pyv_fleet.store.status import Known
+from pyvorin_edge.identity import Digest
+
+
+def machine_of(record: RolloutRecord) -> Rollout:
+    """The core's value in a stored rollout."""
+    return msgspec.convert(record.machine, Rollout)
+
+
+def record_of(at: Rollout, spec: RolloutSpec | dict[str, Any]) -> RolloutRecord:
+    """A rollout as it is stored: the value whole, and what is searched by."""
+    plan = at.plan
+    return RolloutRecord(
+        id=plan.id,
+        channel=plan.channel,
+        release=plan.release,
+        baseline=plan.baseline,
+        state=at.state,
+        wave=at.wave,
+        spec=msgspec.to_builtins(spec),
+        machine=msgspec.to_builtins(at),
+        because=at.because,
+        reason=plan.reason,
+        created_by=plan.created_by,
+        created_at=plan.created_at,
+        ended_at=at.ended_at,
+    )
+
+
+def wave_of(record: WaveRecord) -> Wave:
+    """A stored wave as the core judges it."""
+    return Wave(
+        number=record.wave,
+        state=record.state,
+        started_at=record.started_at or 0,
+        applied_at=record.applied_at,
+        verdict=record.verdict,
+        because=record.because,
+        judged_at=record.judged_at,
+    )
+
+
+def judged(record: WaveRecord, wave: Wave, tally: Tally) -> WaveRecord:
+    """The stored wave after a look at it."""
+    return msgspec.structs.replace(
+        record,
+        state=wave.state,
+        tally=msgspec.to_builtins(tally),
+        verdict=wave.verdict,
+        because=wave.because,
+        applied_at=wave.applied_at,
+        judged_at=wave.judged_at,
+    )
+
+
+def facts_of(member: MemberRecord, known: Known, channel: str, golden_hash: str | None) -> Facts:
+    """What is known of a member; one that was moved, pinned or quarantined meanwhile is not waited for."""
+    device, status = known
+    return Facts(
+        device_id=member.device_id,
+        online_at_start=member.online and device.channel == channel and follows_rules(device),
+        connectivity=status.connectivity,
+        last_seen=status.last_seen,
+        health=status.health_status,
+        phase=status.phase,
+        running_release=status.running_release,
+        running_hash=status.running_hash,
+        golden_hash=golden_hash,
+        result_release=status.result_release,
+        result_attempt=status.result_attempt or 0,
+        result_outcome=status.result_outcome,
+        result_code=status.result_code,
+        result_detail=status.result_detail or "",
+    )
+
+
+def is_back(known: Known, baseline: Digest, generation: int) -> bool:
+    """Whether a device has heard the order to go back and settled on the baseline."""
+    status = known.status
+    return status.generation >= generation and status.running_release == baseline and status.phase == "settled"
+
+
+def view_of(record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str]) -> RolloutView:
+    """As the API shows it; `versions` by digest."""
+    return RolloutView(
+        id=record.id,
+        channel=record.channel,
+        release=record.release,
+        version=versions.get(record.release, record.release[:12]),
+        baseline=record.baseline,
+        baseline_version=None if record.baseline is None else versions.get(record.baseline),
+        state=record.state,
+        wave=record.wave,
+        waves=tuple(_wave_view(wave) for wave in waves),
+        because=record.because,
+        reason=record.reason,
+        created_by=record.created_by,
+        created_at=rfc3339(record.created_at),
+        ended_at=rfc3339_or_none(record.ended_at),
+    )
+
+
+def _wave_view(record: WaveRecord) -> WaveView:
+    tally = msgspec.convert(record.tally, Tally)
+    return WaveView(
+        index=record.wave,
+        cohort=record.cohort,
+        state=record.state,
+        devices=tally.devices,
+        committed=tally.committed,
+        healthy=tally.healthy,
+        failed=tally.failed,
+        reverted=tally.reverted,
+        unhealthy=tally.unhealthy,
+        lost=tally.lost,
+        deferred=tally.deferred,
+        verdict=record.verdict,
+        because=record.because,
+        started_at=rfc3339_or_none(record.started_at),
+        judged_at=rfc3339_or_none(record.judged_at),
+    )

@@ -1,0 +1,162 @@
+"""Looks at open rollouts: reads what their members say, lets the core judge it, and says what event follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.core.rollout import AllBack, Event, LastWaveGood, Rollout, WaveBad, WaveGood, WaveUnclear
+from pyv_fleet.core.verdict import Facts, Terms, Wave, judge, standing_of
+from pyv_fleet.core.words import MemberStanding, RolloutState, Verdict
+from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.releases import golden_hash_of
+from pyv_fleet.engine.rollout_views import facts_of, is_back, judged, machine_of, wave_of
+from pyv_fleet.store import channels, releases, rollouts, status
+from pyv_fleet.store import orders as directives
+from pyv_fleet.store.rollouts import RolloutRecord, WaveRecord
+from pyv_fleet.store.status import Known
+from pyvorin_edge.cadence import lost_after_seconds
+from pyvorin_edge.orders import Pace
+from pyvorin_edge.vocabulary import Connectivity
+
+LOOK_MS: Final = 2_000
+"""A rollout of whose devices nothing was heard is looked at so often all the same: silence, too, is judged."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look at a rollout showed."""
+
+    record: RolloutRecord
+    #: the wave as it is to be stored
+    wave: WaveRecord | None = None
+    #: what became of its members, by id, once it is judged
+    outcomes: dict[str, str] = {}
+    event: Event | None = None
+    changed: bool = False
+
+
+class Watch:
+    """Which rollouts are due for a look, and the look."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._touched: set[str] = set()
+        self._next: dict[str, int] = {}
+        self._golden: dict[tuple[str, str], str | None] = {}
+
+    def touch(self, channel_names: Iterable[str]) -> None:
+        """Something of these channels changed."""
+        self._touched.update(channel_names)
+
+    async def due(self) -> list[RolloutRecord]:
+        """The open rollouts to look at now."""
+        now = self._ground.clock()
+        touched, self._touched = self._touched, set()
+        async with self._ground.database.read() as connection:
+            found = await rollouts.open_ones(connection)
+        self._next = {record.id: self._next.get(record.id, 0) for record in found}
+        return [record for record in found if record.channel in touched or self._next[record.id] <= now]
+
+    async def look(self, rollout_id: str) -> Found | None:
+        """What is to be seen of a rollout now; none if it has ended or stands still by itself."""
+        now = self._ground.clock()
+        self._next[rollout_id] = now + LOOK_MS
+        async with self._ground.database.read() as connection:
+            record = await rollouts.get(connection, rollout_id)
+            if record is None:
+                return None
+            match record.state:
+                case RolloutState.ROLLING:
+                    return await self._look_at_wave(connection, record, now)
+                case RolloutState.REVERTING:
+                    return await _look_at_return(connection, record, now)
+                case _:
+                    return None
+
+    async def _look_at_wave(self, connection: AsyncConnection, record: RolloutRecord, now: int) -> Found:
+        at = machine_of(record)
+        stored = (await rollouts.waves_of(connection, record.id))[at.wave]
+        terms = await _terms(connection, at)
+        members = await self._facts(connection, at)
+        wave, tally = judge(wave_of(stored), terms, members, now)
+        if wave.applied_at is not None and wave.verdict is None:
+            self._next[record.id] = min(self._next[record.id], wave.applied_at + terms.soak_seconds * 1000)
+        new = judged(stored, wave, tally)
+        outcomes = {} if wave.verdict is None else _outcomes(members, terms, now)
+        return Found(record=record, wave=new, outcomes=outcomes, event=_event_of(at, wave, now), changed=new != stored)
+
+    async def _facts(self, connection: AsyncConnection, at: Rollout) -> list[Facts]:
+        plan = at.plan
+        members = await rollouts.members_of(connection, plan.id, at.wave)
+        known = await status.get_many(connection, [member.device_id for member in members])
+        return [
+            facts_of(member, one, plan.channel, await self._golden_hash(connection, plan.release, one))
+            for member in members
+            if (one := known.get(member.device_id)) is not None
+        ]
+
+    async def _golden_hash(self, connection: AsyncConnection, release: str, known: Known) -> str | None:
+        """Remembered: a hash of (release, overlay) never changes."""
+        key = (release, known.device.overlay_digest)
+        if key not in self._golden:
+            self._golden[key] = await golden_hash_of(connection, release, known.device.overlay)
+        return self._golden[key]
+
+
+async def _look_at_return(connection: AsyncConnection, record: RolloutRecord, now: int) -> Found:
+    """Back are all when every member that is online runs the baseline by its own word; the others follow on return."""
+    at = machine_of(record)
+    baseline, standing = at.plan.baseline, await directives.current(connection, record.channel)
+    if baseline is None or standing is None:
+        return Found(record=record)
+    members = await rollouts.members_of(connection, record.id, at.wave)
+    known = (await status.get_many(connection, [member.device_id for member in members])).values()
+    away = [one for one in known if one.status.connectivity is not Connectivity.ONLINE]
+    missing = [one for one in known if one not in away and not is_back(one, baseline, standing.generation)]
+    if missing and now < at.since + at.plan.deadline_seconds * 1000:
+        return Found(record=record)
+    release = await releases.get(connection, baseline)
+    version = baseline[:12] if release is None else release.version
+    said = f"{len(known) - len(away) - len(missing)} of {len(known)} devices are back on {version}"
+    said += f", {len(away)} are not online and follow on their return" if away else ""
+    said += f", {missing[0].device.device_id} is not" if missing else ""
+    return Found(record=record, event=AllBack(at=now, because=said), changed=True)
+
+
+async def _terms(connection: AsyncConnection, at: Rollout) -> Terms:
+    plan, channel = at.plan, await channels.get(connection, at.plan.channel)
+    pace = Pace() if channel is None else Pace(beat_seconds=channel.beat_seconds, report_seconds=channel.report_seconds)
+    return Terms(
+        release=plan.release,
+        attempt=plan.attempt,
+        budgets=plan.budgets,
+        soak_seconds=plan.soak_seconds,
+        deadline_seconds=plan.deadline_seconds,
+        lost_seconds=lost_after_seconds(pace),
+    )
+
+
+def _event_of(at: Rollout, wave: Wave, now: int) -> Event | None:
+    match wave.verdict:
+        case None:
+            return None
+        case Verdict.GOOD:
+            kind: type[Event] = LastWaveGood if at.last_wave else WaveGood
+        case Verdict.BAD:
+            kind = WaveBad
+        case Verdict.INCONCLUSIVE:
+            kind = WaveUnclear
+    return kind(at=now, because=wave.because)
+
+
+def _outcomes(members: list[Facts], terms: Terms, now: int) -> dict[str, str]:
+    """Of those that did not simply take it."""
+    standings = {facts.device_id: standing_of(facts, terms, now) for facts in members}
+    return {
+        device_id: standing.value
+        for device_id, standing in standings.items()
+        if standing is not MemberStanding.COMMITTED
+    }

@@ -1,0 +1,250 @@
+"""Performs rollouts: what core/rollout.py decides is stored with its directive in one transaction, then published.
+
+So a restart finds state and directive agreeing; it publishes what was not confirmed, lets the clocks of open waves
+begin anew (nobody was heard meanwhile), and looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pyv_fleet.core.rollout import (
+    Aborted,
+    Event,
+    HoldWave,
+    NotNow,
+    Paused,
+    Plan,
+    Resumed,
+    Rollout,
+    Started,
+    Stayed,
+    Superseded,
+    moves,
+    on_entry,
+    step,
+)
+from pyv_fleet.core.views import Page, RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import RolloutState
+from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.errors import Conflict, NotFound
+from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.interface import Heard
+from pyv_fleet.engine.orders import Orders
+from pyv_fleet.engine.rollout_effects import Effects
+from pyv_fleet.engine.rollout_plans import plan_of
+from pyv_fleet.engine.rollout_views import machine_of, record_of, view_of
+from pyv_fleet.engine.rollout_watch import Watch
+from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.store import orders as directives
+from pyv_fleet.store import releases, rollouts
+from pyv_fleet.store.orders import DirectiveRecord
+from pyv_fleet.store.rollouts import RolloutRecord, WaveRecord
+
+CONTROLLER = "controller"
+"""Who acts where no person did."""
+
+
+class Rollouts:
+    """Makes, judges, moves and shows rollouts; engine/interface.py, RolloutDesk.
+
+    Wire `heard` as an observer of the intake, `ordered` as one of directives, call `reenter` once at the start, and
+    `tick` every half second.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        trust: TrustChain,
+        orders: Orders,
+        audit: AuditLog,
+        alerting: Alerting,
+        hearing: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._ground = ground
+        self._trust = trust
+        self._orders = orders
+        self._audit = audit
+        self._effects = Effects(ground, orders, alerting)
+        #: whether devices can be heard at all: while they cannot, nothing is judged
+        self._hearing = hearing
+        self._deaf = False
+        self._watch = Watch(ground)
+
+    async def create(self, spec: RolloutSpec, actor: str) -> RolloutView:
+        """Made and started. NotFound, Invalid (the spec), Conflict (what stands in its way)."""
+        async with self._ground.database.begin() as connection:
+            replaced = await self._make_way(connection, spec, actor)
+            plan = await plan_of(connection, self._ground, self._trust.current, spec, actor, replaced)
+            at = Rollout(plan=plan, since=plan.created_at)
+            await rollouts.save(connection, record_of(at, spec))
+            for number, cohort in enumerate(plan.waves):
+                await rollouts.save_wave(connection, WaveRecord(rollout_id=plan.id, wave=number, cohort=cohort))
+            subject = f"{plan.id} {spec.channel} to {spec.release}"
+            await self._audit.record(connection, actor=actor, act="rollout.create", subject=subject, reason=spec.reason)
+            await self._move(
+                connection, record_of(at, spec), Started(at=self._ground.clock(), because=spec.reason), actor
+            )
+        return await self._told(plan.id)
+
+    async def page(self, after: str | None, limit: int) -> Page[RolloutView]:
+        """All rollouts, newest first."""
+        async with self._ground.database.read() as connection:
+            found, more, total = await rollouts.find_page(connection, after, limit)
+            items = tuple([await self._view(connection, record) for record in found])
+        return Page(items=items, next=items[-1].id if more else None, total=total)
+
+    async def get(self, rollout_id: str) -> RolloutView:
+        """One; NotFound."""
+        async with self._ground.database.read() as connection:
+            return await self._view(connection, await _known(connection, rollout_id))
+
+    async def pause(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It holds where it is: who has the release keeps it, nobody else takes it. NotFound, Conflict."""
+        return await self._asked(rollout_id, Paused, f"{actor} paused it: {verb.reason}", "pause", verb, actor)
+
+    async def resume(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It goes on with the wave where it stood. NotFound, Conflict."""
+        return await self._asked(rollout_id, Resumed, f"{actor} resumed it: {verb.reason}", "resume", verb, actor)
+
+    async def abort(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It ends: its devices go back, or with `stay` keep what they have. NotFound, Conflict."""
+        kind = Stayed if verb.stay else Aborted
+        return await self._asked(rollout_id, kind, f"{actor} aborted it: {verb.reason}", "abort", verb, actor)
+
+    async def supersede(self, connection: AsyncConnection, channel: str, because: str, actor: str) -> Plan | None:
+        """End what runs on a channel, in the transaction of what takes its place; its plan if there was one."""
+        plan = None
+        for record in await rollouts.open_ones(connection, channel):
+            await self._move(connection, record, Superseded(at=self._ground.clock(), because=because), actor)
+            plan = machine_of(record).plan
+        return plan
+
+    async def heard(self, batch: Sequence[Heard]) -> None:
+        """Reports came: the rollouts of their channels are looked at now."""
+        self._watch.touch({one.device.channel for one in batch})
+        await self.tick()
+
+    async def ordered(self, directive: DirectiveRecord) -> None:
+        """A valid directive that this controller did not issue stops all rollouts; it stands, a person must look."""
+        if not directive.foreign:
+            return
+        because = f"channel {directive.channel} has a directive of generation {directive.generation} that is not ours"
+        async with self._ground.database.begin() as connection:
+            for record in await rollouts.open_ones(connection):
+                if record.state is RolloutState.ROLLING:
+                    stop = Paused(at=self._ground.clock(), because=because)
+                    spared = record.channel == directive.channel
+                    await self._move(connection, record, stop, CONTROLLER, hold=not spared)
+        await self._tell()
+
+    async def tick(self) -> None:
+        """Judge what is due. Nothing is judged while no device can be heard, nor by what was known before."""
+        if not self._hearing():
+            self._deaf = True
+            return
+        if self._deaf:
+            self._deaf = False
+            await self._restart_clocks()
+        for record in await self._watch.due():
+            await self._look(record.id)
+
+    async def reenter(self) -> None:
+        """At the start: the state of each open rollout is entered again where its directive is not the newest."""
+        async with self._ground.database.begin() as connection:
+            for record in await rollouts.open_ones(connection):
+                if await directives.current(connection, record.channel) is None:
+                    at = machine_of(record)
+                    await self._effects.perform(connection, at, on_entry(at), CONTROLLER)
+        await self._restart_clocks()
+        await self._orders.publish_pending()
+
+    async def _look(self, rollout_id: str) -> None:
+        """Judge one rollout on a reading look; write only what changed, and only if it still stands as it was read."""
+        found = await self._watch.look(rollout_id)
+        if found is None or not found.changed:
+            return
+        async with self._ground.database.begin() as connection:
+            record = await rollouts.get(connection, rollout_id)
+            if record is None or record.machine != found.record.machine:
+                return
+            if found.wave is not None:
+                await rollouts.save_wave(connection, found.wave)
+                await rollouts.set_outcomes(connection, rollout_id, found.wave.wave, found.outcomes)
+            if found.event is not None:
+                await self._move(connection, record, found.event, CONTROLLER)
+        await self._tell()
+
+    async def _move(
+        self, connection: AsyncConnection, record: RolloutRecord, event: Event, actor: str, *, hold: bool = True
+    ) -> None:
+        """One move of the machine, stored with the directive that it asks for; Conflict if it cannot be now."""
+        try:
+            after, effects = step(machine_of(record), event)
+        except NotNow as why:
+            raise Conflict("not now", str(why), why.moves) from None
+        await rollouts.save(connection, record_of(after, record.spec))
+        if actor == CONTROLLER:
+            subject = f"{record.id} {record.channel}"
+            await self._audit.record(
+                connection, actor=actor, act=f"rollout.{after.state}", subject=subject, reason=after.because
+            )
+        wanted = tuple(effect for effect in effects if hold or not isinstance(effect, HoldWave))
+        await self._effects.perform(connection, after, wanted, actor)
+        self._watch.touch({record.channel})
+
+    async def _asked(
+        self, rollout_id: str, kind: type[Event], because: str, act: str, verb: RolloutVerb, actor: str
+    ) -> RolloutView:
+        async with self._ground.database.begin() as connection:
+            record = await _known(connection, rollout_id)
+            await self._audit.record(
+                connection, actor=actor, act=f"rollout.{act}", subject=rollout_id, reason=verb.reason
+            )
+            await self._move(connection, record, kind(at=self._ground.clock(), because=because), actor)
+        return await self._told(rollout_id)
+
+    async def _make_way(self, connection: AsyncConnection, spec: RolloutSpec, actor: str) -> Plan | None:
+        running = await rollouts.open_ones(connection, spec.channel)
+        if running and not spec.supersede:
+            possible = ", ".join(moves(machine_of(running[0])))
+            raise Conflict(
+                "a rollout is under way",
+                f"rollout {running[0].id} on {spec.channel} is {running[0].state}: {running[0].because}. "
+                f"What can be done with it: {possible}",
+            )
+        return await self.supersede(connection, spec.channel, f"{actor} rolls out {spec.release} instead", actor)
+
+    async def _restart_clocks(self) -> None:
+        now = self._ground.clock()
+        async with self._ground.database.begin() as connection:
+            for record in await rollouts.open_ones(connection):
+                if record.state is RolloutState.ROLLING:
+                    wave = (await rollouts.waves_of(connection, record.id))[record.wave]
+                    await rollouts.save_wave(connection, msgspec.structs.replace(wave, started_at=now, applied_at=None))
+
+    async def _told(self, rollout_id: str) -> RolloutView:
+        await self._tell()
+        await self.tick()
+        return await self.get(rollout_id)
+
+    async def _tell(self) -> None:
+        await self._orders.publish_pending()
+        self._ground.changes.ring("rollouts")
+
+    async def _view(self, connection: AsyncConnection, record: RolloutRecord) -> RolloutView:
+        named = [digest for digest in (record.release, record.baseline) if digest is not None]
+        known = [await releases.get(connection, digest) for digest in named]
+        versions = {one.digest: one.version for one in known if one is not None}
+        return view_of(record, await rollouts.waves_of(connection, record.id), versions)
+
+
+async def _known(connection: AsyncConnection, rollout_id: str) -> RolloutRecord:
+    found = await rollouts.get(connection, rollout_id)
+    if found is None:
+        raise NotFound("no such rollout", rollout_id)
+    return found
