@@ -233,6 +233,9 @@ def _reports() -> Iterator[str]:
 
 def _structs(module: ModuleType) -> Iterator[str]:
     source = inspect.getsource(module)
+    yield "Types that fields share:"
+    yield ""
+    yield from _table(("type", "is", "meaning"), _aliases(source))
     for node in ast.parse(source).body:
         kind = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
         if isinstance(node, ast.ClassDef) and inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
@@ -249,10 +252,47 @@ def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, ...]]:
             default = ast.unparse(field.value) if field.value else "**required**"
             yield (
                 _code(field.target.id.rstrip("_")),
-                _code(ast.unparse(field.annotation)),
+                _type(field.annotation),
                 default if default.startswith("**") else _code(default),
                 _meaning(lines, field.lineno),
             )
+
+
+class _Bare(ast.NodeTransformer):
+    """`Annotated[X, Meta(…)]` as X; what Meta says is gathered in `bounds`."""
+
+    def __init__(self) -> None:
+        self.bounds: list[str] = []
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
+            inner, *metas = node.slice.elts
+            self.bounds.extend(_bound(one) for meta in metas if isinstance(meta, ast.Call) for one in meta.keywords)
+            return self.visit(inner)  # type: ignore[no-any-return]
+        return self.generic_visit(node)
+
+
+def _type(annotation: ast.expr) -> str:
+    bare = _Bare()
+    text = ast.unparse(bare.visit(annotation))
+    return ", ".join([_code(text), *bare.bounds])
+
+
+def _bound(said: ast.keyword) -> str:
+    if said.arg == "pattern":
+        return _code(ast.literal_eval(said.value).replace("(?!\\n)", ""))
+    words = {"ge": "at least {}", "le": "at most {}", "min_length": "at least {} long", "max_length": "at most {} long"}
+    return words[str(said.arg)].format(ast.unparse(said.value))
+
+
+def _aliases(source: str) -> list[tuple[str, ...]]:
+    """Types that are named once and used in many fields: `Seconds = Annotated[int, …]`."""
+    found = []
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Annotated["):
+            found.append((_code(ast.unparse(node.targets[0])), _type(node.value), _meaning(lines, node.lineno)))
+    return found
 
 
 def _meaning(lines: list[str], number: int) -> str:
