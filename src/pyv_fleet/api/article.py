@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from pyv_fleet.api.context import HasCaller, HasContext, HasDesk
 from pyv_fleet.api.guards import may
@@ -18,7 +18,7 @@ from pyvorin_edge.identity import parse_device_id
 
 INGEST_BYTES_MAX: Final = 1024 * 1024
 ALERT_BYTES_MAX: Final = 4096
-DeviceQuery = Annotated[str, Parameter(query="device_id", min_length=1, max_length=64)]
+DeviceQuery = Annotated[str, QueryParameter(name="device_id", min_length=1, max_length=64)]
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 AnyRequest = Request[Any, Any, Any]
 #: per address: the cron jobs of many devices behind one router come at the same minute
@@ -44,7 +44,7 @@ async def golden_hash(desk: HasDesk, context: HasContext, caller: HasCaller, dev
 
 
 @post("/v1/alerts", opt=may(article=True), request_max_body_size=ALERT_BYTES_MAX, status_code=202)
-async def alert(desk: HasDesk, context: HasContext, caller: HasCaller, request: AnyRequest) -> Response[None]:
+async def alert(desk: HasDesk, context: HasContext, caller: HasCaller, request: AnyRequest) -> Response[bytes]:
     """Take the article's alert; without credentials it is marked unverified. Any Content-Type will do."""
     _limit(context, caller.address)
     try:
@@ -53,7 +53,7 @@ async def alert(desk: HasDesk, context: HasContext, caller: HasCaller, request: 
         raise Invalid("Not valid", str(why), (str(why),)) from None
     device_id = parse_device_id(said.device_id)
     await desk.article_alert(device_id, said.alert, said.hash, caller.scope is not None)
-    return Response(None, status_code=202)
+    return Response(b"", status_code=202, media_type="text/plain")
 
 
 @post("/v1/ingest", opt=may(everyone=True), request_max_body_size=INGEST_BYTES_MAX, status_code=200)

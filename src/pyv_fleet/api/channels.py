@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get, post, put
+from litestar.params import FromPath, JSONBody
 
 from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
 from pyv_fleet.api.guards import may
@@ -17,19 +18,21 @@ async def channels(desk: HasDesk) -> list[ChannelView]:
 
 
 @get("/v1/channels/{name:str}", opt=may(AuthScope.READ))
-async def channel(desk: HasDesk, name: str) -> ChannelView:
+async def channel(desk: HasDesk, name: FromPath[str]) -> ChannelView:
     """One channel."""
     return await desk.channel(name)
 
 
 @put("/v1/channels/{name:str}", opt=may(AuthScope.OPERATE))
-async def put_channel(desk: HasDesk, caller: HasCaller, name: str, data: ChannelBody) -> ChannelView:
+async def put_channel(
+    desk: HasDesk, caller: HasCaller, name: FromPath[str], data: JSONBody[ChannelBody]
+) -> ChannelView:
     """Make a channel, or set its pace and drift policy; in force with a new generation."""
     return await desk.put_channel(name, data, actor_of(caller))
 
 
 @post("/v1/channels/{name:str}/refresh", opt=may(AuthScope.OPERATE), status_code=200)
-async def refresh(desk: HasDesk, caller: HasCaller, name: str, data: ChannelVerb) -> ChannelView:
+async def refresh(desk: HasDesk, caller: HasCaller, name: FromPath[str], data: JSONBody[ChannelVerb]) -> ChannelView:
     """Issue the directive again: a new generation with the same rules, which changes nothing on any device."""
     return await desk.refresh_channel(name, data.reason, actor_of(caller))
 

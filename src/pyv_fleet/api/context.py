@@ -11,12 +11,23 @@ from typing import Annotated
 from cryptography import x509
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
+from litestar.types import Scope
 
 from pyv_fleet.core.access import Caller, Doors
 from pyv_fleet.engine.desk import Desk
 
 CALLER_KEY = "caller"
+
+
+@dataclass
+class Kept:
+    """A text that costs something to make, and until when (the loop's time) it holds."""
+
+    text: bytes = b""
+    until: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class ApiContext:
     hosts: tuple[str, ...] = ()
     #: set when the server ends: endless answers end too
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    metrics: Kept = field(default_factory=Kept)
 
 
 def provide_context(state: State) -> ApiContext:
@@ -47,12 +59,12 @@ def provide_desk(state: State) -> Desk:
     return provide_context(state).desk
 
 
-def provide_caller(scope: dict[str, object]) -> Caller:
+def provide_caller(scope: Scope) -> Caller:
     """Whom the guard admitted."""
     return caller_of(scope)
 
 
-def caller_of(scope: dict[str, object]) -> Caller:
+def caller_of(scope: Scope) -> Caller:
     """The caller that the guard put into the request's state."""
     state = scope["state"]
     assert isinstance(state, dict)
@@ -71,8 +83,8 @@ def actor_of(caller: Caller) -> str:
     return caller.name or caller.device_id or f"anonymous at {caller.address}"
 
 
-HasDesk = Annotated[Desk, Dependency(skip_validation=True)]
-HasContext = Annotated[ApiContext, Dependency(skip_validation=True)]
-HasCaller = Annotated[Caller, Dependency(skip_validation=True)]
-After = Annotated[str | None, Parameter(query="after", max_length=256, description="`next` of the page before")]
-Limit = Annotated[int, Parameter(query="limit", ge=1, le=1000, description="how many at most")]
+HasDesk = SkipValidation[NamedDependency[Desk]]
+HasContext = SkipValidation[NamedDependency[ApiContext]]
+HasCaller = SkipValidation[NamedDependency[Caller]]
+After = Annotated[str | None, QueryParameter(name="after", max_length=256, description="`next` of the page before")]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1000, description="how many at most")]

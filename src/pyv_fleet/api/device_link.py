@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from pyv_fleet.api.context import HasContext, HasDesk
 from pyv_fleet.api.guards import may
@@ -16,7 +16,7 @@ from pyvorin_edge.wire import REPORT_BYTES_MAX
 
 WAIT_SECONDS_MAX: Final = 55
 POLL_SECONDS: Final = 1.0
-Wait = Annotated[int, Parameter(query="wait", ge=0, le=WAIT_SECONDS_MAX, description="seconds to wait for a change")]
+Wait = Annotated[int, QueryParameter(name="wait", ge=0, le=WAIT_SECONDS_MAX, description="seconds")]
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -33,7 +33,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     request_max_body_size=REPORT_BYTES_MAX,
     status_code=204,
 )
-async def report(desk: HasDesk, device_id: str, request: AnyRequest) -> Response[None]:
+async def report(desk: HasDesk, device_id: FromPath[str], request: AnyRequest) -> Response[None]:
     """Take a report, as over MQTT; answered after it is stored, with the ETag of what is desired."""
     await desk.accept_report(device_id, await request.body())
     return Response(None, status_code=204, headers={"ETag": _etag(await desk.desired(device_id))})
@@ -41,7 +41,7 @@ async def report(desk: HasDesk, device_id: str, request: AnyRequest) -> Response
 
 @get("/v1/devices/{device_id:str}/desired", opt=may(same_device=True))
 async def desired(
-    desk: HasDesk, context: HasContext, device_id: str, request: AnyRequest, wait: Wait = 0
+    desk: HasDesk, context: HasContext, device_id: FromPath[str], request: AnyRequest, wait: Wait = 0
 ) -> Response[Desired | None]:
     """The directive and assignment in force; 304 if `If-None-Match` still holds after `wait` seconds."""
     known = request.headers.get("if-none-match")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
@@ -17,7 +17,7 @@ from pyvorin_edge.report import Response as DeviceResponse
 from pyvorin_edge.vocabulary import Connectivity, Standing, Verb
 
 Label = Annotated[
-    list[str] | None, Parameter(query="label", max_items=16, description="key=value, repeated: all must hold")
+    list[str] | None, QueryParameter(name="label", max_items=16, description="key=value, repeated: all must hold")
 ]
 
 
@@ -31,10 +31,10 @@ class RequestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 @get("/v1/devices", opt=may(AuthScope.READ))
 async def devices(
     desk: HasDesk,
-    channel: str | None = None,
+    channel: FromQuery[str | None] = None,
     label: Label = None,
-    connectivity: Connectivity | None = None,
-    standing: Standing | None = None,
+    connectivity: FromQuery[Connectivity | None] = None,
+    standing: FromQuery[Standing | None] = None,
     after: After = None,
     limit: Limit = 100,
 ) -> Page[DeviceView]:
@@ -44,13 +44,15 @@ async def devices(
 
 
 @get("/v1/devices/{device_id:str}", opt=may(AuthScope.READ))
-async def device(desk: HasDesk, device_id: str) -> DeviceView:
+async def device(desk: HasDesk, device_id: FromPath[str]) -> DeviceView:
     """One device: connectivity, health, update and drift."""
     return await desk.device(device_id)
 
 
 @post("/v1/devices/{device_id:str}/requests", opt=may(AuthScope.OPERATE), status_code=200)
-async def request_of(desk: HasDesk, caller: HasCaller, device_id: str, data: RequestBody) -> DeviceResponse:
+async def request_of(
+    desk: HasDesk, caller: HasCaller, device_id: FromPath[str], data: JSONBody[RequestBody]
+) -> DeviceResponse:
     """Ask one device for a report, snapshot, logs or to remediate; waits at most 10 s for its answer, then 504."""
     return await desk.request(device_id, data.verb, data.args, actor_of(caller))
 

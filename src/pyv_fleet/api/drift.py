@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get, post
+from litestar.params import FromPath, JSONBody
 
 from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
 from pyv_fleet.api.guards import may
@@ -17,13 +18,13 @@ async def drift(desk: HasDesk) -> list[DriftView]:
 
 
 @get("/v1/devices/{device_id:str}/drift", opt=may(AuthScope.READ))
-async def drift_of(desk: HasDesk, device_id: str) -> DeviceDrift:
+async def drift_of(desk: HasDesk, device_id: FromPath[str]) -> DeviceDrift:
     """One device's drift by key path; values redacted, from the device itself if it answers in 5 s."""
     return await desk.drift_of(device_id)
 
 
 @post("/v1/drift/remediate", opt=may(AuthScope.OPERATE), status_code=200)
-async def remediate(desk: HasDesk, caller: HasCaller, data: RemediateBody) -> list[DeviceOutcome]:
+async def remediate(desk: HasDesk, caller: HasCaller, data: JSONBody[RemediateBody]) -> list[DeviceOutcome]:
     """Have the applied config written back over the live one, for the devices named or all that drifted."""
     return list(await desk.remediate(data, actor_of(caller)))
 

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 
 from pyv_fleet.api.context import HasContext, HasDesk
 from pyv_fleet.api.guards import client_certificate, may
@@ -61,7 +62,7 @@ async def simplereenroll(desk: HasDesk, request: AnyRequest) -> Response[bytes]:
 
 
 @get("/v1/devices/{device_id:str}/join", opt=may(same_device=True))
-async def join(desk: HasDesk, request: AnyRequest, device_id: str) -> Join:
+async def join(desk: HasDesk, request: AnyRequest, device_id: FromPath[str]) -> Join:
     """All else that an enrolled device needs: anchor, trust chain, assignment, bounds, where the fleet is."""
     presented = client_certificate(request)
     assert presented is not None, "the guard has seen it"

@@ -29,6 +29,7 @@ async def _told(context: ApiContext) -> AsyncIterator[ServerSentEventMessage]:
     changed = asyncio.Event()
     listener = asyncio.create_task(_listen(context, changed), name="events-listener")
     try:
+        await asyncio.sleep(0)  # the listener listens before the first look, so that nothing falls between the two
         yield ServerSentEventMessage(event="fleet", data="hello")
         while not context.closing.is_set():
             try:

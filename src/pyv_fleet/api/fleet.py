@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from pyv_fleet.api.context import HasDesk
 from pyv_fleet.api.guards import may
 from pyv_fleet.core.views import AttentionView, FleetView, SnapshotView
 from pyv_fleet.core.words import AuthScope
 
-QueueDepth = Annotated[int, Parameter(query="max_queue_depth", ge=0, description="deeper queues need attention")]
-Cpu = Annotated[float, Parameter(query="max_cpu", ge=0, le=100, description="a higher CPU share needs attention, %")]
+QueueDepth = Annotated[int, QueryParameter(name="max_queue_depth", ge=0, description="deeper queues need attention")]
+Cpu = Annotated[float, QueryParameter(name="max_cpu", ge=0, le=100, description="percent")]
 
 
 @get("/v1/fleet", opt=may(AuthScope.READ))

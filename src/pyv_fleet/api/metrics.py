@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from litestar import Response, get
@@ -17,22 +16,13 @@ from pyvorin_edge.vocabulary import Connectivity, Standing
 
 KEPT_SECONDS: Final = 2.0
 """Figures are gathered at most so often, however often they are scraped."""
-TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@dataclass
-class Kept:
-    """The last text, and until when it holds."""
-
-    text: bytes = b""
-    until: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+TEXT: Final = "text/plain; version=0.0.4"
 
 
 @get("/metrics", opt=may(AuthScope.READ, loopback=True), media_type=TEXT)
 async def metrics(context: HasContext) -> Response[bytes]:
     """The fleet's figures; without a token from loopback."""
-    kept = _KEPT.setdefault(id(context.desk), Kept())
+    kept = context.metrics
     async with kept.lock:
         now = asyncio.get_running_loop().time()
         if now >= kept.until:
@@ -50,9 +40,6 @@ async def targets(desk: HasDesk) -> list[dict[str, Any]]:
         for one in found.devices
         if one.ip and one.port
     ]
-
-
-_KEPT: Final[dict[int, Kept]] = {}
 
 
 async def _gather(context: ApiContext) -> bytes:

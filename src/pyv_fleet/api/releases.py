@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
@@ -15,13 +15,14 @@ from pyv_fleet.core.words import AuthScope
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 """Named by digest: it never changes."""
 Unchecked = Annotated[
-    bool, Parameter(query="unchecked", description="take a config that does not validate: for tests, admin, audited")
+    bool,
+    QueryParameter(name="unchecked", description="take what does not validate: for tests, admin, audited"),
 ]
 
 
 @post("/v1/releases", opt=may(AuthScope.OPERATE))
 async def publish(
-    desk: HasDesk, caller: HasCaller, data: ReleaseUpload, unchecked: Unchecked = False
+    desk: HasDesk, caller: HasCaller, data: JSONBody[ReleaseUpload], unchecked: Unchecked = False
 ) -> Response[ReleaseView]:
     """Take a signed release and its config: 201, or 200 if the same stands already; 422 lists each problem."""
     view, created = await desk.publish_release(
@@ -37,19 +38,19 @@ async def releases(desk: HasDesk, after: After = None, limit: Limit = 100) -> Pa
 
 
 @get("/v1/releases/{ref:str}", opt=may(AuthScope.READ))
-async def release(desk: HasDesk, ref: str) -> ReleaseView:
+async def release(desk: HasDesk, ref: FromPath[str]) -> ReleaseView:
     """One release, by digest or version."""
     return await desk.release(ref)
 
 
 @get("/v1/releases/{ref:str}/envelope", opt=may(AuthScope.READ, device=True), media_type="application/json")
-async def envelope(desk: HasDesk, ref: str) -> Response[bytes]:
+async def envelope(desk: HasDesk, ref: FromPath[str]) -> Response[bytes]:
     """The signed envelope, byte for byte."""
     return Response(await desk.release_envelope(ref), headers=FOR_EVER, media_type="application/json")
 
 
 @get("/v1/blobs/{sha256:str}", opt=may(AuthScope.READ, device=True), media_type="application/octet-stream")
-async def blob(desk: HasDesk, sha256: str) -> Response[bytes]:
+async def blob(desk: HasDesk, sha256: FromPath[str]) -> Response[bytes]:
     """The bytes of a config."""
     return Response(await desk.blob(sha256), headers=FOR_EVER, media_type="application/octet-stream")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, post
+from litestar.params import JSONBody
 
 from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
 from pyv_fleet.api.guards import may
@@ -11,7 +12,7 @@ from pyv_fleet.core.words import AuthScope
 
 
 @post("/v1/tokens", opt=may(AuthScope.ADMIN))
-async def create(desk: HasDesk, caller: HasCaller, data: TokenSpec) -> Response[TokenMade]:
+async def create(desk: HasDesk, caller: HasCaller, data: JSONBody[TokenSpec]) -> Response[TokenMade]:
     """Make an enrolment token; this answer is the only place where it is ever shown."""
     made = await desk.create_token(data, actor_of(caller))
     return Response(made, status_code=201, headers={"Cache-Control": "no-store"})

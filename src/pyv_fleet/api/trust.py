@@ -6,14 +6,14 @@ from typing import Annotated
 
 from litestar import Request, Response, get, put
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
 from pyv_fleet.api.guards import may
 from pyv_fleet.core.words import AuthScope
 from pyvorin_edge.wire import TRUST_BYTES_MAX
 
-Version = Annotated[int, Parameter(ge=1, description="versions begin at 1")]
+Version = Annotated[int, PathParameter(ge=1, description="versions begin at 1")]
 
 
 @get("/v1/trust/{version:int}", opt=may(AuthScope.READ, device=True), media_type="application/json")

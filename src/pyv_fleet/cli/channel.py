@@ -45,10 +45,11 @@ def show(session: Session, name: str) -> None:
 @with_session
 def set_(session: Session, name: str, drift_policy: str, **pace: Any) -> None:
     """Make a channel, or set all its terms: what is not said takes its default."""
-    from pyv_fleet.core.views import ChannelBody
-    from pyvorin_edge.vocabulary import DriftPolicy
+    import msgspec
 
-    body = ChannelBody(drift_policy=DriftPolicy(drift_policy), **pace)
+    from pyv_fleet.core.views import ChannelBody
+
+    body = msgspec.convert({"drift_policy": drift_policy, **pace}, ChannelBody)
     show_one(session, session.client.put_channel(name, body), _COLUMNS)
 
 

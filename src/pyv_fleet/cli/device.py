@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from pyv_fleet.cli.filters import label_option, labels_of
-from pyv_fleet.cli.output import Column, show_list, show_one
+from pyv_fleet.cli.output import Column, columns_of, show_list, show_one
 from pyv_fleet.cli.session import CliError, Session, with_session
 
 PROVISION_SECONDS = 60
@@ -78,7 +78,7 @@ def provision(
     token = session.client.create_token(spec).token
     _run_provisioning(session, token, known, serial, out, config)
     made = {"device_id": known, "state_dir": str(out), "channel": channel, "labels": labels_of(labels)}
-    show_one(session, made, tuple(Column(key, lambda m, key=key: m[key]) for key in made))
+    show_one(session, made, columns_of(made))
     session.say(f"start it with: pyv-edge-agent run --state-dir {out}")
 
 

@@ -10,14 +10,13 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-
 from pyv_fleet import settings as fleet_settings
 from pyv_fleet.cli.session import CliError, Exit
+from pyv_fleet.core.words import AuthScope
 from pyv_fleet.durable import private_dir, write_durably
 from pyv_fleet.settings import FILE, Settings, settings_text
-from pyv_fleet.core.words import AuthScope
-from pyv_fleet.trust.tokens import ApiToken, hash_of, new_api_token
-
+from pyv_fleet.store.tokens import ApiTokenRecord
+from pyv_fleet.trust.tokens import hash_of, new_api_token
 from pyvorin_edge.trust import Link
 
 if TYPE_CHECKING:
@@ -108,9 +107,9 @@ async def _store(data: Path, settings: Settings, trust: Trust, token: str, now_m
         await database.close()
 
 
-def _admin(token: str) -> ApiToken:
+def _admin(token: str) -> ApiTokenRecord:
     sha256 = hash_of(token)
-    return ApiToken(token_id=sha256[:12], sha256=sha256, name=OPERATOR, scope=AuthScope.ADMIN)
+    return ApiTokenRecord(token_id=sha256[:12], sha256=sha256, name=OPERATOR, scope=AuthScope.ADMIN)
 
 
 def _context(settings: Settings) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import click
@@ -16,6 +17,11 @@ class Column(NamedTuple):
 
     head: str
     text: Callable[[Any], object]
+
+
+def columns_of(mapping: Mapping[str, object]) -> tuple[Column, ...]:
+    """A column for each key of a plain mapping."""
+    return tuple(Column(key, itemgetter(key)) for key in mapping)
 
 
 def show_list(session: Session, rows: Sequence[Any], columns: Sequence[Column], *, paged: bool = False) -> None:

@@ -125,8 +125,8 @@ def _as_cli_error(why: Exception) -> CliError | None:
         further = [line for line in why.errors if line not in str(why)]
         return CliError("\n  ".join([str(why), *further]), why.exit_code)
     if isinstance(why, PyvorinError):
-        problems = getattr(why, "problems", ())
-        return CliError("\n  ".join(["the config is not valid:", *map(str, problems)]) if problems else str(why))
+        several = [str(one) for one in getattr(why, "errors", ()) or getattr(why, "problems", ())]
+        return CliError("\n  ".join(["not valid:", *several]) if several else str(why))
     if isinstance(why, OSError) and why.filename:
         return CliError(f"{why.filename}: {why.strerror}")
     if type(why).__module__.startswith("pyv_fleet."):

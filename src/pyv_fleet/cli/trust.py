@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pyv_fleet.cli.output import Column, show_one
+from pyv_fleet.cli.output import columns_of, show_one
 from pyv_fleet.cli.session import Session, with_session
 
 
@@ -36,7 +36,7 @@ def show(session: Session) -> None:
         "keys": held,
         "revoked_releases": sorted(trust.revoked_releases),
     }
-    show_one(session, said, tuple(Column(key, lambda s, key=key: s[key]) for key in said))
+    show_one(session, said, columns_of(said))
 
 
 @group.command()

@@ -1,0 +1,64 @@
+"""Values into HTML: templates escape everything; no style and no script stands inside a page (CSP)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+#: the colour that a word has: good, warn, bad, quiet
+_MOODS: Final = {
+    **dict.fromkeys(("online", "healthy", "in_step", "completed", "good", "resolved", "settled", "committed"), "good"),
+    **dict.fromkeys(
+        ("degraded", "lagging", "paused", "inconclusive", "rolling", "reverting", "applying", "soaking"), "warn"
+    ),
+    **dict.fromkeys(("offline", "lost", "unhealthy", "drifted", "both", "reverted", "bad", "firing", "aborted"), "bad"),
+}
+
+
+def render(template: str, **values: Any) -> str:
+    """One template with its values."""
+    return _environment().get_template(template).render(**values)
+
+
+def mood(word: object) -> str:
+    """The colour of a word from the vocabulary; unknown words are quiet."""
+    return _MOODS.get(str(word), "quiet")
+
+
+def clock(at: dt.datetime | None) -> str:
+    """A time of day in UTC, with the date if it is long ago is left to the title."""
+    return "never" if at is None else at.astimezone(dt.UTC).strftime("%H:%M:%S")
+
+
+def share(part: float, whole: float) -> float:
+    """Of a bar 100 wide, how much."""
+    return 0.0 if whole <= 0 else round(100 * part / whole, 2)
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    """A figure for people; a dash where there is none."""
+    return "–" if value is None else f"{value:.1f}{unit}"
+
+
+def words(value: object) -> str:
+    """`never_seen` as people write it."""
+    return str(value).replace("_", " ")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (mood, clock, share, figure, words):
+        environment.filters[function.__name__] = function
+    return environment

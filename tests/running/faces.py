@@ -1,0 +1,230 @@
+"""The faces (API, page) over a desk that stands in for the engine: it answers from values and remembers what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from litestar import Litestar
+
+from pyv_fleet.api.app import build_app
+from pyv_fleet.api.context import ApiContext
+from pyv_fleet.api.tls import CERTIFICATE_KEY
+from pyv_fleet.core import views
+from pyv_fleet.core.access import Doors
+from pyv_fleet.core.words import AlertState, AuthScope, RolloutState, Verdict, WaveState
+from pyv_fleet.engine.errors import NotFound
+from pyv_fleet.engine.ground import Changes
+from pyv_fleet.web.page import page_routes
+from pyvorin_edge.vocabulary import (
+    Connectivity,
+    DriftPolicy,
+    HealthStatus,
+    Phase,
+    RuleKind,
+    Standing,
+)
+
+NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+TOKENS = {f"pyvapi1.{scope.value}": (f"{scope.value}er", scope) for scope in AuthScope}
+GOLDEN = "ab" * 32
+
+
+def device(device_id: str, **changes: Any) -> views.DeviceView:
+    """A healthy device in step."""
+    drift = views.DriftView(
+        device_id=device_id, standing=changes.pop("standing", Standing.IN_STEP), kinds=(), lag=None,
+        golden_hash=GOLDEN, applied_hash=GOLDEN, live_hash=GOLDEN, paths=changes.pop("paths", ()), more=0, since=None,
+    )  # fmt: skip
+    fields = {
+        "device_id": device_id, "channel": "stable", "labels": {"kind": "real"}, "connectivity": Connectivity.ONLINE,
+        "last_seen": NOW, "health_status": HealthStatus.HEALTHY, "health": {}, "phase": Phase.SETTLED,
+        "waiting_for": None, "release": "cd" * 32, "version": "1.0", "target": None, "generation": 7, "result": None,
+        "drift": drift, "agent_version": "0.1.0", "boot": 1, "incarnation": 1, "enrolled_at": NOW,
+    }  # fmt: skip
+    return views.DeviceView(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def rollout(**changes: Any) -> views.RolloutView:
+    """A rollout whose canary reverted."""
+    counts = {"healthy": 0, "unhealthy": 0, "lost": 0, "deferred": 0, "started_at": NOW, "judged_at": NOW}
+    waves = (
+        views.WaveView(index=0, cohort="kind=real:1", state=WaveState.JUDGED, devices=1, committed=0, failed=0,
+                       reverted=1, verdict=Verdict.BAD, because="1 of 1 reverted", **counts),
+        views.WaveView(index=1, cohort="100%", state=WaveState.PENDING, devices=103, committed=0, failed=0, reverted=0,
+                       verdict=None, because="", **counts),
+    )  # fmt: skip
+    fields = {
+        "id": "r-1", "channel": "stable", "release": "ef" * 32, "version": "1.2", "baseline": "cd" * 32,
+        "baseline_version": "1.1", "state": RolloutState.REVERTED, "wave": 0, "waves": waves,
+        "because": "wave 1 went bad: FLEET-1 reverted 1.2, which did not become healthy within its gate",
+        "reason": "tour", "created_by": "operator", "created_at": NOW, "ended_at": NOW,
+    }  # fmt: skip
+    return views.RolloutView(**{**fields, **changes})
+
+
+@dataclass
+class StandInDesk:
+    """Answers like the engine's desk, from values."""
+
+    fleet_devices: list[views.DeviceView] = field(default_factory=lambda: [device("FLEET-1"), device("FLEET-2")])
+    fleet_rollouts: list[views.RolloutView] = field(default_factory=lambda: [rollout()])
+    certificates: Mapping[str, int] = field(default_factory=dict)
+    golden: str | None = GOLDEN
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    bell: Changes = field(default_factory=Changes)
+    fails: Exception | None = None
+
+    async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
+        return TOKENS.get(token_text)
+
+    async def device_certificate_valid(self, device_id: str, serial: int) -> bool:
+        return self.certificates.get(device_id) == serial
+
+    async def fleet(self) -> views.FleetView:
+        if self.fails:
+            raise self.fails
+        return views.FleetView(
+            name="test", root_key="00" * 32, trust_version=1, epoch=1, devices=len(self.fleet_devices),
+            channels=("stable",), article_channel="stable", broker="127.0.0.1:8883", api="https://127.0.0.1:8443",
+        )  # fmt: skip
+
+    async def snapshot(self) -> views.SnapshotView:
+        healthy = sum(one.health_status is HealthStatus.HEALTHY for one in self.fleet_devices)
+        return views.SnapshotView(
+            timestamp=NOW.timestamp(), total_devices=len(self.fleet_devices), healthy_count=healthy,
+            unhealthy_count=len(self.fleet_devices) - healthy, unreachable_count=0, avg_cpu=12.5, avg_disk=40.0,
+            max_queue_depth=3, devices=(),
+        )  # fmt: skip
+
+    async def attention(self, max_queue_depth: int, max_cpu: float) -> list[views.AttentionView]:
+        self.asked.append(("attention", max_queue_depth, max_cpu))
+        return [views.AttentionView(device_id="FLEET-2", causes=("silent for 3 beats",))]
+
+    async def devices(
+        self, channel: str | None, labels: Mapping[str, str], connectivity: Connectivity | None,
+        standing: Standing | None, after: str | None, limit: int,
+    ) -> views.Page[views.DeviceView]:  # fmt: skip
+        self.asked.append(("devices", channel, dict(labels), connectivity, standing, after, limit))
+        found = [
+            one for one in self.fleet_devices
+            if (connectivity is None or one.connectivity is connectivity)
+            and (standing is None or one.drift.standing is standing) and labels.items() <= one.labels.items()
+        ]  # fmt: skip
+        page = [one for one in found if after is None or one.device_id > after][:limit]
+        more = page and page[-1] is not found[-1]
+        return views.Page(items=tuple(page), next=page[-1].device_id if more else None, total=len(found))
+
+    async def device(self, device_id: str) -> views.DeviceView:
+        found = next((one for one in self.fleet_devices if one.device_id == device_id), None)
+        if found is None:
+            raise NotFound("No such device", device_id)
+        return found
+
+    async def channels(self) -> list[views.ChannelView]:
+        rule = views.RuleView(kind=RuleKind.RELEASE, version="1.1", release="cd" * 32, attempt=1, matches="all")
+        return [
+            views.ChannelView(
+                name="stable", generation=7, golden="cd" * 32, golden_version="1.1", last_good="cd" * 32, rules=(rule,),
+                devices=2, drift_policy=DriftPolicy.ALERT, rollout=None,
+            )
+        ]  # fmt: skip
+
+    async def rollouts(self, after: str | None, limit: int) -> views.Page[views.RolloutView]:
+        return views.Page(items=tuple(self.fleet_rollouts[:limit]), total=len(self.fleet_rollouts))
+
+    async def create_rollout(self, spec: views.RolloutSpec, actor: str) -> views.RolloutView:
+        self.asked.append(("create_rollout", spec, actor))
+        return rollout(state=RolloutState.ROLLING)
+
+    async def alerts(self, after: str | None, limit: int) -> views.Page[views.AlertView]:
+        alert = views.AlertView(
+            id="a-1", name="config_drift", device_id="FLEET-1", state=AlertState.FIRING, detail="<b>edited</b>",
+            verified=False, raised_at=NOW, resolved_at=None,
+        )  # fmt: skip
+        return views.Page(items=(alert,), total=1)
+
+    async def audit(self, after: str | None, limit: int) -> views.Page[views.AuditView]:
+        act = views.AuditView(seq=1, at=NOW, actor="operator", act="rollout.create", subject="r-1", reason="tour")
+        return views.Page(items=(act,), total=1)
+
+    async def golden_hash(self, device_id: str) -> str | None:
+        return self.golden
+
+    async def article_alert(self, device_id: str, alert: str, hash: str, verified: bool) -> None:
+        self.asked.append(("article_alert", device_id, alert, hash, verified))
+
+    async def accept_report(self, device_id: str, raw: bytes) -> None:
+        self.asked.append(("accept_report", device_id, raw))
+
+    async def desired(self, device_id: str) -> tuple[bytes | None, bytes | None]:
+        return b'{"directive": 1}', b'{"assignment": 1}'
+
+    async def changes(self) -> AsyncIterator[str]:
+        async for kind in self.bell.listen():
+            yield kind
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotFound("Not in this stand-in", name)
+
+
+def certificate(device_id: str, days: int = 1) -> x509.Certificate:
+    """A device's certificate, good for `days` from NOW on."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
+    return (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(NOW - dt.timedelta(days=9))
+        .not_valid_after(NOW + dt.timedelta(days=days)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+
+
+def app_of(desk: StandInDesk, **doors: Any) -> Litestar:
+    """API and page over the stand-in."""
+    context = ApiContext(
+        desk=cast(Any, desk),
+        device_ca=certificate("ca"),
+        server_ca=certificate("server-ca"),
+        clock=lambda: NOW,
+        doors=Doors(**doors),
+    )
+    return build_app(context, [page_routes(cast(Any, desk))])
+
+
+@dataclass
+class Browser:
+    """Calls the app as someone: from an address, with a token, a cookie or a certificate."""
+
+    app: Litestar
+    address: str = "203.0.113.9"
+    token: str | None = None
+    cookie: str | None = None
+    bearing: x509.Certificate | None = None
+    host: str = "127.0.0.1:8443"
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return asyncio.run(self.call(method, path, **more))
+
+    async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {**({"authorization": f"Bearer {self.token}"} if self.token else {}), **more.pop("headers", {})}
+        transport = httpx.ASGITransport(
+            cast(Any, self._with_certificate), client=(self.address, 1), raise_app_exceptions=False
+        )
+        cookies = {"pyv_fleet_token": self.cookie} if self.cookie else None
+        async with httpx.AsyncClient(transport=transport, base_url=f"https://{self.host}", cookies=cookies) as client:
+            return await client.request(method, path, headers=headers, **more)
+
+    async def _with_certificate(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.bearing is not None:
+            from cryptography.hazmat.primitives.serialization import Encoding
+
+            scope.setdefault("extensions", {})[CERTIFICATE_KEY] = self.bearing.public_bytes(Encoding.DER)
+        await self.app(scope, receive, send)
