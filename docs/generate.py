@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
@@ -27,6 +28,9 @@ README: Final = HERE.parent / "README.md"
 PROGRAMS: Final = {"pyv-fleet": "pyv_fleet.main", "pyv-edge-agent": "pyv_edge_agent.cli"}
 #: How a page says that its code is not importable; no page may hold it when the issue is done.
 NOT_YET: Final = "Not built yet"
+_SIGNED: Final = "What is signed. Each travels in a DSSE envelope, signed by the role that its rule names."
+_SAID: Final = "What a device says of itself. Times are Unix milliseconds."
+_SETTINGS: Final = "`fleet.toml` in the controller's home; `pyv-fleet fleet init` writes it. No secret stands in it."
 _MADE: Final = "<!-- Written by docs/generate.py (make reference): change the code, not this page. -->"
 
 
@@ -37,8 +41,9 @@ def pages() -> dict[str, str]:
         "api.md": ("HTTP API", _api),
         "config.md": ("The agent's config", _config),
         "topics.md": ("MQTT topics", _topics),
-        "orders.md": ("Orders", _orders),
-        "reports.md": ("Reports", _reports),
+        "orders.md": ("Orders", _structs_of("pyvorin_edge.orders", _SIGNED)),
+        "reports.md": ("Reports", _structs_of("pyvorin_edge.report", _SAID)),
+        "settings.md": ("The controller's settings", _structs_of("pyv_fleet.settings", _SETTINGS)),
         "words.md": ("Words", _words),
         "metrics.md": ("Metrics", _metrics),
         "limits.md": ("Limits", _limits),
@@ -219,16 +224,8 @@ def _topics() -> Iterator[str]:
     yield from _table(("topic", "what"), rows)
 
 
-def _orders() -> Iterator[str]:
-    yield "What is signed. Each travels in a DSSE envelope, signed by the role that its rule names."
-    yield ""
-    yield from _structs(importlib.import_module("pyvorin_edge.orders"))
-
-
-def _reports() -> Iterator[str]:
-    yield "What a device says of itself. Times are Unix milliseconds."
-    yield ""
-    yield from _structs(importlib.import_module("pyvorin_edge.report"))
+def _structs_of(place: str, opening: str) -> Callable[[], Iterator[str]]:
+    return lambda: chain((opening, ""), _structs(importlib.import_module(place)))
 
 
 def _structs(module: ModuleType) -> Iterator[str]:
@@ -238,12 +235,16 @@ def _structs(module: ModuleType) -> Iterator[str]:
     yield from _table(("type", "is", "meaning"), _aliases(source))
     for node in ast.parse(source).body:
         kind = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
-        if isinstance(node, ast.ClassDef) and inspect.isclass(kind) and issubclass(kind, msgspec.Struct):
+        if isinstance(node, ast.ClassDef) and inspect.isclass(kind) and _has_fields(kind):
             yield f"## {node.name}"
             yield ""
             yield _doc(kind)
             yield ""
             yield from _table(("field", "type", "default", "meaning"), list(_fields(node, source.splitlines())))
+
+
+def _has_fields(kind: type) -> bool:
+    return issubclass(kind, msgspec.Struct) and bool(kind.__struct_fields__)
 
 
 def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, ...]]:
