@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from house.source import FUNCTIONS, ROOT, SRC, UNIT, Module, bullets, functions, modules
 
@@ -78,9 +79,17 @@ def _is_excused(module: Module) -> bool:
 
 
 def _has_tests(module: Module) -> bool:
-    """Its own file, or, for a module split into files beside it, the folder's: `core/test_update_*.py` counts too."""
+    """Its own file, one that begins with its name, or one beside it that imports the module by name."""
     mirror = UNIT / _mirror(module)
-    return mirror.exists() or any(mirror.parent.glob(f"{mirror.stem}_*.py"))
+    if mirror.exists() or any(mirror.parent.glob(f"{mirror.stem}_*.py")):
+        return True
+    package, _, name = module.name.removesuffix(".py").replace("/", ".").rpartition(".")
+    imported = re.compile(
+        rf"^\s*(?:from {re.escape(package)}\.{name} import|import {re.escape(package)}\.{name}\b"
+        rf"|from {re.escape(package)} import (?:[\w, ]*\b|\([^)]*\b){name}\b)",
+        re.MULTILINE,
+    )
+    return any(imported.search(beside.read_text(encoding="utf-8")) for beside in mirror.parent.glob("test_*.py"))
 
 
 def _mirror(module: Module) -> str:

@@ -19,7 +19,7 @@ from pyvorin_edge import topics, wire
 from pyvorin_edge.errors import WireError
 from pyvorin_edge.orders import Request
 from pyvorin_edge.report import Response
-from pyvorin_edge.vocabulary import Verb
+from pyvorin_edge.vocabulary import Connectivity, Verb
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,9 @@ class Requests:
             async with asyncio.timeout(wait_seconds):
                 return await answer
         except TimeoutError:
-            where = f"it is {known.status.connectivity.value}" if known.status.connectivity != "online" else ""
+            where = (
+                f"it is {known.status.connectivity.value}" if known.status.connectivity != Connectivity.ONLINE else ""
+            )
             detail = f"{device_id} did not answer within {wait_seconds:g} s; {where}".rstrip("; ")
             raise TimedOut("no answer", detail) from None
         finally:

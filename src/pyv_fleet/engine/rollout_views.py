@@ -15,6 +15,7 @@ from pyv_fleet.engine.rollout_plans import follows_rules
 from pyv_fleet.store.rollouts import MemberRecord, RolloutRecord, WaveRecord
 from pyv_fleet.store.status import Known
 from pyvorin_edge.identity import Digest
+from pyvorin_edge.vocabulary import Phase
 
 
 def machine_of(record: RolloutRecord) -> Rollout:
@@ -92,7 +93,7 @@ def facts_of(member: MemberRecord, known: Known, channel: str, golden_hash: str 
 def is_back(known: Known, baseline: Digest, generation: int) -> bool:
     """Whether a device has heard the order to go back and settled on the baseline."""
     status = known.status
-    return status.generation >= generation and status.running_release == baseline and status.phase == "settled"
+    return status.generation >= generation and status.running_release == baseline and status.phase == Phase.SETTLED
 
 
 def view_of(record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str]) -> RolloutView:
