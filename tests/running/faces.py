@@ -1,4 +1,4 @@
-"""The faces (API, page) over a desk that stands in for the engine: it answers from values and remembers what was asked."""
+"""The faces (API, page) over a desk that stands in for the engine: answers from values, remembers what was asked."""
 
 from __future__ import annotations
 
@@ -82,6 +82,8 @@ class StandInDesk:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     bell: Changes = field(default_factory=Changes)
     fails: Exception | None = None
+    drifted: list[views.DriftView] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
 
     async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
         return TOKENS.get(token_text)
@@ -140,6 +142,29 @@ class StandInDesk:
 
     async def rollouts(self, after: str | None, limit: int) -> views.Page[views.RolloutView]:
         return views.Page(items=tuple(self.fleet_rollouts[:limit]), total=len(self.fleet_rollouts))
+
+    async def rollout(self, rollout_id: str) -> views.RolloutView:
+        return next(one for one in self.fleet_rollouts if one.id == rollout_id)
+
+    async def drift(self) -> list[views.DriftView]:
+        return self.drifted
+
+    async def remediate(self, body: views.RemediateBody, actor: str) -> list[views.DeviceOutcome]:
+        self.asked.append(("remediate", body.device_ids, body.reason))
+        return [views.DeviceOutcome(device_id=one, outcome="done") for one in body.device_ids]
+
+    async def create_token(self, spec: views.TokenSpec, actor: str) -> views.TokenMade:
+        return views.TokenMade(id="t-1", token="pyv1.made", expires_at=NOW)
+
+    async def rollback(self, spec: views.RollbackSpec, actor: str) -> views.RollbackView:
+        return await self.rollback_status("b-1")
+
+    async def rollback_status(self, rollback_id: str) -> views.RollbackView:
+        return views.RollbackView(
+            id=rollback_id, to_version="1.0", channels=("stable",), devices=2, online=2,
+            acknowledged=2 - len(self.missing), missing=self.missing, first_seconds=0.2, median_seconds=0.3,
+            last_seconds=0.4, started_at=NOW, done=not self.missing,
+        )  # fmt: skip
 
     async def create_rollout(self, spec: views.RolloutSpec, actor: str) -> views.RolloutView:
         self.asked.append(("create_rollout", spec, actor))
