@@ -49,11 +49,6 @@ class StateDir:
         return self.root / "join.json"
 
     @property
-    def link(self) -> Path:
-        """Where the fleet has moved since, once that held (PROTOCOL 5, rule 7)."""
-        return self.root / "link.json"
-
-    @property
     def config(self) -> Path:
         """The live config, unless `--config` names another."""
         return self.root / "config.toml"
@@ -74,9 +69,14 @@ class StateDir:
         return self.root / "env"
 
     @property
-    def address(self) -> Path:
-        """Where the running agent's `/health` answers: `host port pid`."""
-        return self.root / "run.json"
+    def socket(self) -> Path:
+        """Where the running agent takes commands of its owner."""
+        return self.root / "agent.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running agent: there is never a second one on this state."""
+        return self.root / "lock"
 
 
 def environment_of(path: Path, process: Mapping[str, str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ class Slots:
     """`store/releases/<digest>` and `store/blobs/<sha256>`. What does not hash to its name is as good as absent."""
 
     def __init__(self, directory: Path) -> None:
+        private_dir(directory)
         self._rooms = {kind: private_dir(directory / kind.value) for kind in SlotKind}
         for room in self._rooms.values():
             sweep_temporaries(room)

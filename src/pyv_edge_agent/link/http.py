@@ -1,20 +1,18 @@
-"""HTTPS to the controller, with stdlib alone: what MQTT does not bring in time is fetched here (PROTOCOL 5, rule 5)."""
+"""HTTPS to the controller, with stdlib alone."""
 
 from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from pyv_edge_agent.link.interface import Credentials, LinkError
-from pyv_edge_agent.link.tls import client_context
+from pyv_edge_agent.link.interface import LinkError
 from pyvorin_edge import wire
 from pyvorin_edge.errors import WireError
-from pyvorin_edge.trust import Link as Whereabouts
 
 USER_AGENT: Final = "Pyvorin-Edge/1.0"
 STEP_SECONDS: Final = 10.0
@@ -74,36 +72,6 @@ class Https:
 
     def __str__(self) -> str:
         return f"https://{self._url.netloc}"
-
-
-class Store:
-    """Releases, blobs and trust documents over HTTPS, from the first controller that has them."""
-
-    def __init__(self, whereabouts: Whereabouts, credentials: Credentials) -> None:
-        """LinkError if the CA, certificate or addresses cannot be used."""
-        tls = client_context(whereabouts.ca_pem, credentials)
-        self._controllers: Sequence[Https] = [Https(url, tls) for url in whereabouts.http]
-
-    def release(self, digest: str) -> bytes:
-        """A release's envelope, not verified."""
-        return self._first(f"/v1/releases/{quote(digest, safe='')}/envelope", wire.ORDER_BYTES_MAX)
-
-    def blob(self, sha256: str) -> bytes:
-        """A config's bytes, not verified."""
-        return self._first(f"/v1/blobs/{quote(sha256, safe='')}", wire.BLOB_BYTES_MAX)
-
-    def trust(self, version: int) -> bytes:
-        """A trust document, not verified."""
-        return self._first(f"/v1/trust/{version}", wire.TRUST_BYTES_MAX)
-
-    def _first(self, path: str, limit_bytes: int) -> bytes:
-        failed: list[str] = []
-        for controller in self._controllers:
-            try:
-                return controller.get(path, limit_bytes=limit_bytes)
-            except LinkError as why:
-                failed.append(str(why))
-        raise LinkError("; ".join(failed) or "no HTTP address of the fleet is known")
 
 
 def _checked(url: str) -> SplitResult:

@@ -36,8 +36,8 @@ class Credentials(msgspec.Struct, frozen=True):
 class Listener(Protocol):
     """Who is told. Called in the link's threads: only enqueue, and return."""
 
-    def connected(self, conn: int) -> None:
-        """A session stands; `conn` counts them since the start of the process. Nothing is subscribed yet."""
+    def connected(self, conn: int, whereabouts: Whereabouts) -> None:
+        """A session stands, by these addresses; `conn` counts them since the start. Nothing is subscribed yet."""
 
     def disconnected(self, why: str) -> None:
         """The session is gone; what was published and not yet told as delivered may be lost."""
@@ -56,7 +56,7 @@ class Link(Protocol):
     def is_connected(self) -> bool:
         """Whether a session stands now."""
 
-    def start(self, listener: Listener) -> None:
+    def start(self, me: Self, listener: Listener) -> None:
         """Begin to connect, and keep at it."""
 
     def stop(self, within_seconds: float) -> None:

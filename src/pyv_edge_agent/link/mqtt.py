@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +52,6 @@ class MqttLink:
 
     def __init__(
         self,
-        me: Self,
         credentials: Credentials,
         whereabouts: Whereabouts,
         *,
@@ -63,7 +61,6 @@ class MqttLink:
         pace: Pace | None = None,
     ) -> None:
         pace = pace or Pace()
-        self._me = me
         self._credentials = credentials
         self._clock_ms = clock_ms
         self._monotonic = monotonic
@@ -86,10 +83,10 @@ class MqttLink:
         session = self._session
         return session is not None and session.is_up
 
-    def start(self, listener: Listener) -> None:
+    def start(self, me: Self, listener: Listener) -> None:
         """See Link. The first try is made at once."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=(listener,), name="link", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(me, listener), name="link", daemon=True)
             self._thread.start()
 
     def stop(self, within_seconds: float = 2 * GOODBYE_SECONDS) -> None:
@@ -135,11 +132,11 @@ class MqttLink:
         if (session := self._session) is not None:
             session.interrupt()
 
-    def _run(self, listener: Listener) -> None:
+    def _run(self, me: Self, listener: Listener) -> None:
         delay: float | None = None  # none = the next delay is a first one
         while not self._stopping:
             move = self._move
-            lived = self._session_of(listener)
+            lived = self._session_of(me, listener)
             if move != self._move:
                 delay = None
                 continue  # other addresses: at once
@@ -155,10 +152,10 @@ class MqttLink:
             return cadence.first_delay_seconds(self._reconnect_seconds, self._chance())
         return cadence.next_delay_seconds(delay, self._chance())
 
-    def _session_of(self, listener: Listener) -> float:
+    def _session_of(self, me: Self, listener: Listener) -> float:
         """One session from connect to end; the seconds that it stood."""
         try:
-            session, address = self._make(listener)
+            session, address = self._make(me, listener)
         except LinkError as why:
             logger.error("%s", why)
             return 0.0
@@ -187,16 +184,18 @@ class MqttLink:
             logger.warning("cannot connect to %s: %s", address, session.why_ended)
         return opened
 
-    def _make(self, listener: Listener) -> tuple[Session, Address]:
+    def _make(self, me: Self, listener: Listener) -> tuple[Session, Address]:
         where = self._whereabouts
         if not where.mqtt:
             raise LinkError("no broker address is known: provision this device again")
         address = parse_address(where.mqtt[self._tries % len(where.mqtt)])
         self._tries += 1
         terms = Terms(
-            host=address.host, port=address.port, keepalive_seconds=self._keepalive_seconds, conn=self._conn + 1
+            host=address.host,
+            port=address.port,
+            keepalive_seconds=self._keepalive_seconds,
+            conn=self._conn + 1,
+            whereabouts=where,
         )
-        return Session(self._me, terms, self._tls(where), listener, self._clock_ms), address
-
-    def _tls(self, where: Whereabouts) -> ssl.SSLContext:
-        return client_context(where.ca_pem, self._credentials)
+        tls = client_context(where.ca_pem, self._credentials)
+        return Session(me, terms, tls, listener, self._clock_ms), address

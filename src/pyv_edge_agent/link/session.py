@@ -16,6 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pyv_edge_agent.link.interface import Listener, Self
 from pyvorin_edge import topics, wire
 from pyvorin_edge.report import Presence
+from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import PresenceState
 
 CONNECT_SECONDS: Final = 10.0
@@ -30,6 +31,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     keepalive_seconds: int
     conn: int
+    #: by which addresses it is opened, for the listener
+    whereabouts: Whereabouts
 
 
 class Session:
@@ -151,7 +154,7 @@ class Session:
         self._accepted = True
         self._announce(PresenceState.ONLINE)
         self._heard.set()
-        self._listener.connected(self._terms.conn)
+        self._listener.connected(self._terms.conn, self._terms.whereabouts)
 
     def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         was_up = self.is_up

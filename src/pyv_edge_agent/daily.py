@@ -1,0 +1,247 @@
+"""The agent's daily work: sensors through the privacy firewall into the queue and up; and its `/health` (article)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pyv_edge_agent.clock import Clock
+from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
+from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
+from pyv_edge_agent.hardware import seed_of
+from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Privacy, health_document, status_of
+from pyv_edge_agent.health.figures import SystemFigures
+from pyv_edge_agent.health.server import HealthServer, HealthServerError, Reload
+from pyv_edge_agent.logs import AgentLog
+from pyv_edge_agent.performer import ApplyError
+from pyv_edge_agent.privacy_firewall.engine import PrivacyFirewall
+from pyv_edge_agent.sensors.catalogue import adapters_of
+from pyv_edge_agent.sensors.interface import SensorError, SensorReading
+from pyv_edge_agent.sensors.polling import SensorPoller
+from pyv_edge_agent.state_dir import StateDir
+from pyvorin_edge.vocabulary import HealthStatus
+
+logger = logging.getLogger(__name__)
+
+FLUSH_LOOK_SECONDS: Final = 1.0
+UPLOAD_JOIN_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the agent lives, and who it is."""
+
+    state: StateDir
+    device_id: str
+    device_key: bytes
+    health_host: str
+    #: before the config's port; none = the config's
+    health_port: int | None
+    allow_remote: bool
+    #: origins, `host:port`, that are served under the fleet's own CA
+    fleet_origins: frozenset[str]
+    reload: Reload | None
+    #: the `fleet` part of /health
+    fleet: Callable[[], Mapping[str, Any]]
+
+
+class DailyWork:
+    """Each section of the config has its part; a part is restarted only when its section changed. The queue stays."""
+
+    def __init__(self, place: Place, clock: Clock, log: AgentLog) -> None:
+        self._place = place
+        self._clock = clock
+        self._log = log
+        self._figures = SystemFigures(place.state.root)
+        self._queue = CloudSyncQueue(place.state.queue, device_id=place.device_id)
+        self._sections: dict[str, Any] = {}
+        self._privacy = PrivacyFirewall((), device_key=place.device_key)
+        self._poller: SensorPoller | None = None
+        self._processed_before = 0
+        self._server: HealthServer | None = None
+        self._uploader: HTTPCloudUploader | None = None
+        self._ending = threading.Event()
+        self._flusher: threading.Thread | None = None
+        self._stopping = False
+        #: why a part could not be started; the agent is unhealthy while there is one
+        self.problem: str | None = None
+
+    @property
+    def queue(self) -> CloudSyncQueue:
+        """The outbound queue, the same for the agent's whole life."""
+        return self._queue
+
+    def apply(self, effective: Mapping[str, Any]) -> None:
+        """Put an effective, validated document in force: restart what its sections affect. ApplyError names the first
+        part that could not be; the others run."""
+        takers: dict[str, Callable[[Any], None]] = {
+            "logging": self._log.configure,
+            "privacy": self._take_privacy,
+            "cloud": self._take_cloud,
+            "sensors": self._take_sensors,
+            "health": self._take_health,
+        }
+        failed = [why for name, take in takers.items() if (why := self._taken(name, effective[name], take))]
+        self.problem = failed[0] if failed else None
+        if failed:
+            raise ApplyError("; ".join(failed))
+
+    def document(self) -> dict[str, Any]:
+        """The whole /health document, as the server shows it."""
+        return self._document(self._place.fleet())
+
+    def health(self) -> dict[str, Any]:
+        """The same without `fleet`: what the gate looks at and reports carry."""
+        return self._document(None)
+
+    def stop(self) -> None:
+        """Stop every part; what was read is in the queue's file when this returns."""
+        self._stopping = True
+        if self._poller is not None:
+            self._poller.stop()
+        self._ending.set()
+        if self._flusher is not None:
+            self._flusher.join(UPLOAD_JOIN_SECONDS)
+        try:
+            self._queue.close()
+        except QueueError as why:
+            logger.error("%s", why)
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def _taken(self, name: str, section: Any, take: Callable[[Any], None]) -> str | None:
+        """Why the section could not be put in force; none if it was, or was already."""
+        if self._sections.get(name) == section:
+            return None
+        self._sections.pop(name, None)
+        try:
+            take(section)
+        except (SensorError, HealthServerError, QueueError, ValueError, OSError) as why:
+            return f"{name}: {why}"
+        self._sections[name] = section
+        return None
+
+    def _take_privacy(self, section: Mapping[str, Any]) -> None:
+        self._privacy = PrivacyFirewall.from_document(section, device_key=self._place.device_key)
+
+    def _take_cloud(self, section: Mapping[str, Any]) -> None:
+        self._queue.configure(
+            batch_size=section["batch_size"], flush_interval_seconds=section["flush_interval_seconds"]
+        )
+        self._uploader = self._uploader_of(section) if section["enabled"] else None
+        if self._uploader is not None and self._flusher is None:
+            self._flusher = threading.Thread(target=self._flush, name="uploader", daemon=True)
+            self._flusher.start()
+
+    def _uploader_of(self, section: Mapping[str, Any]) -> HTTPCloudUploader:
+        ours = urlsplit(section["endpoint"]).netloc in self._place.fleet_origins
+        return HTTPCloudUploader(
+            section["endpoint"],
+            section["api_key"],
+            device_id=self._place.device_id,
+            ca_file=str(self._place.state.server_ca) if ours else None,
+            clock=self._clock.wall_seconds,
+        )
+
+    def _take_sensors(self, section: Mapping[str, Any]) -> None:
+        adapters = adapters_of(
+            section,
+            seed=seed_of(self._place.device_id),
+            monotonic=self._clock.uptime_seconds,
+            clock=self._clock.wall_seconds,
+        )
+        poller = SensorPoller(
+            adapters, section["poll_interval_seconds"], self._take_reading, monotonic=self._clock.uptime_seconds
+        )
+        before, self._poller = self._poller, None
+        if before is not None:
+            before.stop()
+            self._processed_before += before.readings_processed
+        poller.start()
+        self._poller = poller
+
+    def _take_health(self, section: Mapping[str, Any]) -> None:
+        before, self._server = self._server, None
+        if before is not None:
+            before.stop()
+        if section["enabled"]:
+            server = HealthServer(
+                self._place.health_host,
+                self._place.health_port if self._place.health_port is not None else section["port"],
+                document=self.document,
+                reload=self._place.reload,
+                allow_remote=self._place.allow_remote,
+            )
+            server.start()
+            self._server = server
+
+    def _take_reading(self, reading: SensorReading) -> None:
+        cleared = self._privacy.clear(reading.sensor_name, reading.value, reading.metadata)
+        if cleared is None or self._uploader is None:
+            return
+        self._queue.enqueue(
+            {
+                "device_id": self._place.device_id,
+                "sensor_name": reading.sensor_name,
+                "timestamp": reading.timestamp,
+                "value": cleared.value,
+                "unit": reading.unit,
+                "metadata": cleared.metadata,
+            }
+        )
+
+    def _flush(self) -> None:
+        while not self._ending.wait(FLUSH_LOOK_SECONDS):
+            uploader = self._uploader
+            if uploader is None:
+                continue
+            try:
+                self._queue.maybe_flush(uploader)
+            except QueueError as why:
+                logger.error("%s", why)
+            except Exception:  # the loop's edge: one bad batch must not end all uploads
+                logger.exception("uploading failed")
+
+    def _document(self, fleet: Mapping[str, Any] | None) -> dict[str, Any]:
+        poller = self._poller
+        cloud = self._sections.get("cloud", {})
+        privacy = self._privacy.figures()
+        ingest = Ingest(
+            adapters_connected=poller.connected() if poller is not None else (),
+            devices_configured=poller.configured if poller is not None else 0,
+        )
+        stats = self._queue.get_stats() if not self._stopping else {"depth": 0}
+        return health_document(
+            self._status(ingest),
+            metrics=self._figures.read(),
+            agent=Agent(
+                running=not self._stopping,
+                readings_processed=self._processed_before + (poller.readings_processed if poller else 0),
+            ),
+            cloud=Cloud(
+                queue_depth=stats["depth"],
+                last_flush_time=stats.get("last_flush_time"),
+                messages_sent_today=stats.get("messages_sent_today", 0),
+                endpoint=cloud.get("endpoint", ""),
+            ),
+            privacy=Privacy(
+                enabled=privacy.enabled,
+                rules_active=privacy.rules_active,
+                fields_redacted=privacy.fields_redacted,
+                fields_hashed=privacy.fields_hashed,
+            ),
+            ingest=ingest,
+            fleet=fleet,
+        )
+
+    def _status(self, ingest: Ingest) -> HealthStatus:
+        """By the sensors; a part that could not be started makes the agent unhealthy. Failing uploads do not: that is
+        the network's fault, and would make every release fail its gate during an outage; the queue's depth shows it."""
+        if self.problem is not None and not self._stopping:
+            return HealthStatus.UNHEALTHY
+        return status_of(ingest, starting=not self._sections, stopping=self._stopping)

@@ -1,0 +1,75 @@
+"""The agent's log: to stderr as JSON lines or text, and the last lines kept for whoever asks over the fleet."""
+
+from __future__ import annotations
+
+import collections
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+LINES_KEPT: Final = 200
+LINE_LONGEST: Final = 500
+
+
+class LastLines(logging.Handler):
+    """Keeps the last lines in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: collections.deque[str] = collections.deque(maxlen=LINES_KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
+        self._lines.append(f"{_time_of(record)} {record.levelname} {record.getMessage()}"[:LINE_LONGEST])
+
+    def last(self, count: int) -> tuple[str, ...]:
+        """The last `count`, oldest first."""
+        return tuple(self._lines)[-count:] if count > 0 else ()
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level, who, what, and the traceback if there is one."""
+        said: dict[str, Any] = {
+            "time": _time_of(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            said["exception"] = self.formatException(record.exc_info)
+        return json.dumps(said)
+
+
+class AgentLog:
+    """The root logger as the config's `logging` section wants it. Other libraries speak from WARNING on."""
+
+    def __init__(self) -> None:
+        self.lines = LastLines()
+        self._stream = logging.StreamHandler(sys.stderr)
+        self._open = False
+
+    def configure(self, section: Mapping[str, Any]) -> None:
+        """Take a validated `logging` section."""
+        text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._stream.setFormatter(JsonLines() if section["format"] == "json" else text)
+        logging.getLogger("pyv_edge_agent").setLevel(section["level"])
+        if not self._open:
+            self._open = True
+            for handler in (self._stream, self.lines):
+                logging.getLogger().addHandler(handler)
+
+    def close(self) -> None:
+        """Let the root logger go."""
+        self._open = False
+        for handler in (self._stream, self.lines):
+            logging.getLogger().removeHandler(handler)
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")

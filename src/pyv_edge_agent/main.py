@@ -1,0 +1,308 @@
+"""`EdgeAgent`: wires config, sensors, queue, health, updater and link into one running device."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pyv_edge_agent import hardware
+from pyv_edge_agent.clock import Clock
+from pyv_edge_agent.config import Config
+from pyv_edge_agent.control import ControlError, ControlServer
+from pyv_edge_agent.core.brain import wake
+from pyv_edge_agent.core.device import Device, Facts, Limits
+from pyv_edge_agent.core.events import Arrived
+from pyv_edge_agent.core.telling import fleet_facts
+from pyv_edge_agent.daily import DailyWork, Place
+from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write_durably
+from pyv_edge_agent.disk.journal import Journal
+from pyv_edge_agent.disk.live import LiveFile
+from pyv_edge_agent.disk.slots import Slots
+from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_trust, with_join
+from pyv_edge_agent.link.fetching import fetch_topic
+from pyv_edge_agent.link.interface import Link
+from pyv_edge_agent.link.mqtt import MqttLink
+from pyv_edge_agent.link.none import NoLink
+from pyv_edge_agent.logs import AgentLog
+from pyv_edge_agent.parcel import take_parcel
+from pyv_edge_agent.performer import Surroundings
+from pyv_edge_agent.provision import known_device_id
+from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
+from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, held_releases, read_memory
+from pyv_edge_agent.watch import FileWatch
+from pyvorin_edge import topics
+from pyvorin_edge.config.problem import refuse
+from pyvorin_edge.identity import DeviceId, device_id_of
+from pyvorin_edge.trust import Link as Whereabouts
+from pyvorin_edge.vocabulary import Clock as ClockWord
+
+logger = logging.getLogger(__name__)
+
+CAPS: Final = ("config",)
+_NOWHERE: Final = Whereabouts()
+
+
+class AgentRunning(Exception):
+    """Another agent runs on the same state directory."""
+
+
+class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How this process runs; nothing here comes from a config that the fleet could change."""
+
+    health_host: str = "127.0.0.1"
+    #: before the config's port
+    health_port: int | None = None
+    #: bind to another address than loopback
+    health_allow_remote: bool = False
+    #: take parcels at POST /config/reload
+    allow_config_reload: bool = False
+    #: the operator's word on the clock, before the machine's
+    clock: ClockWord | None = None
+    limits: Limits = Limits()
+
+
+class EdgeAgent:
+    """The article's agent. `start` and `stop` may be called again; what was read and queued is never lost."""
+
+    def __init__(
+        self,
+        config_path: str | Path | None = None,
+        state_dir: str | Path | None = None,
+        options: AgentOptions | None = None,
+    ) -> None:
+        """Nothing is opened before `start`. Without `state_dir` it is the config's directory, without both the
+        system's."""
+        home = Path(state_dir) if state_dir else Path(config_path).parent if config_path else DEFAULT
+        self._place = StateDir(home.absolute())
+        self._config_path = Path(config_path).absolute() if config_path else self._place.config
+        self._options = options or AgentOptions()
+        self._clock = Clock(self._options.clock)
+        self._log = AgentLog()
+        self._lock: int | None = None
+        self._updater: OTAUpdater | None = None
+        self._daily: DailyWork | None = None
+        self._watch: FileWatch | None = None
+        self._control: ControlServer | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether `start` came to its end and `stop` has not begun."""
+        return self._control is not None
+
+    @property
+    def updater(self) -> OTAUpdater:
+        """The updater of the running agent; RuntimeError before `start`."""
+        if self._updater is None:
+            raise RuntimeError("the agent does not run")
+        return self._updater
+
+    def health(self) -> dict[str, Any]:
+        """The whole /health document; RuntimeError before `start`."""
+        if self._daily is None:
+            raise RuntimeError("the agent does not run")
+        return self._daily.document()
+
+    def start(self) -> None:
+        """Start all parts; nothing if it runs. ConfigError, DiskError, LinkError, TrustError, IdentityError,
+        AgentRunning, EnvFileError: what a person can mend, each in one sentence; then nothing is left running."""
+        if self.is_running:
+            return
+        private_dir(self._place.root)
+        self._take_lock()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop within five seconds: the last readings are in the queue, the fleet was told goodbye."""
+        control, self._control = self._control, None
+        watch, self._watch = self._watch, None
+        updater, self._updater = self._updater, None
+        daily, self._daily = self._daily, None
+        if control is not None:
+            control.stop()
+        if watch is not None:
+            watch.stop()
+        if updater is not None:
+            updater.stop(within_seconds=2.5)
+        if daily is not None:
+            daily.stop()
+        self._log.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def reload_config(self) -> None:
+        """SIGHUP: load the live file if it validates, else the last good one is put back; the queue stays (rule 15)."""
+        self.updater.reload()
+
+    def _start(self) -> None:
+        self._log.configure({"level": "INFO", "format": "json"})
+        journal = Journal(self._place.root)
+        memory = read_memory(journal)
+        enrolled = read_enrolled(self._place)
+        if enrolled is not None:
+            memory = with_join(memory, enrolled.join)
+        if memory.committed is None:
+            self._check_first_config()
+        device_id = self._device_id()
+        facts = Facts(
+            device_id=device_id,
+            agent_version=agent_version(),
+            caps=CAPS,
+            enrolled_link=enrolled.whereabouts if enrolled is not None else None,
+            limits=self._options.limits,
+        )
+        device = wake(facts, memory, read_trust(self._place, memory.trust))
+        key = self._device_key()
+        self._daily = DailyWork(self._daily_place(device_id, key, enrolled), self._clock, self._log)
+        self._updater = self._make_updater(device, journal, key, enrolled)
+        self._updater.start(secrets.token_hex(8), _machine_boot_id())
+        if enrolled is not None and device.assignment is None:
+            self._updater.put(Arrived(topics.assignment(device_id), enrolled.join.assignment.encode("utf-8"), True))
+        self._watch = FileWatch(self._config_path, self._updater.look_at_live)
+        self._control = ControlServer(self._place.socket, self._verbs())
+        self._control.start()
+        logger.info("%s started (%s)", device_id, facts.agent_version)
+
+    def _make_updater(self, device: Device, journal: Journal, key: bytes, enrolled: Enrolled | None) -> OTAUpdater:
+        daily = self._daily
+        assert daily is not None  # made just before
+        where = enrolled.whereabouts if enrolled is not None else _NOWHERE
+        around = Surroundings(
+            apply=daily.apply,
+            health=daily.health,
+            logs=self._log.lines.last,
+            environment=self._environment,
+            fetch=lambda link, topic: fetch_topic(link, self._place.credentials, topic),
+            device_key=key,
+            enrolled=where,
+        )
+        disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path))
+        return OTAUpdater(device, disk, self._make_link(device, where), around, self._clock)
+
+    def _make_link(self, device: Device, where: Whereabouts) -> Link:
+        if not where.mqtt:
+            return NoLink()
+        use = device.memory.state.link or where
+        return MqttLink(self._place.credentials, use, clock_ms=self._clock.wall_ms, pace=device.pace)
+
+    def _daily_place(self, device_id: DeviceId, key: bytes, enrolled: Enrolled | None) -> Place:
+        http = enrolled.whereabouts.http if enrolled is not None else ()
+        return Place(
+            state=self._place,
+            device_id=device_id,
+            device_key=key,
+            health_host=self._options.health_host,
+            health_port=self._options.health_port,
+            allow_remote=self._options.health_allow_remote,
+            fleet_origins=frozenset(urlsplit(url).netloc for url in http),
+            reload=self._take_parcel if self._options.allow_config_reload else None,
+            fleet=self._fleet,
+        )
+
+    def _device_id(self) -> DeviceId:
+        """The one of provisioning; else of the hardware, and then kept: not every source is readable each time."""
+        known = known_device_id(self._place.root)
+        if known is not None:
+            return known
+        found = device_id_of(hardware.serial_of().value)
+        write_durably(self._place.device_id, f"{found}\n".encode())
+        return found
+
+    def _device_key(self) -> bytes:
+        """A key for hiding values in hashes, from the device's own; without one, a random one of this start."""
+        private = read_bytes(self._place.credentials.key)
+        if private is None:
+            return secrets.token_bytes(32)
+        return hashlib.sha256(b"pyvorin-edge hidden values\0" + private).digest()
+
+    def _check_first_config(self) -> None:
+        """Before anything ever ran here: the provisioned config must be one. ConfigError with every problem."""
+        data = LiveFile(self._config_path).read()
+        if data is None:
+            raise refuse("", f"there is no config at {self._config_path}: provision, or name one with --config")
+        Config.from_bytes(data).validate(self._environment())
+
+    def _environment(self) -> Mapping[str, str]:
+        return environment_of(self._place.env, os.environ)
+
+    def _fleet(self) -> Mapping[str, Any]:
+        return fleet_facts(self._updater.device) if self._updater is not None else {}
+
+    def _take_parcel(self, data: bytes, authorization: str | None) -> tuple[int, str]:
+        return take_parcel(self.updater, data)
+
+    def _take_lock(self) -> None:
+        try:
+            self._lock = os.open(self._place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock or -1)
+            self._lock = None
+            raise AgentRunning(f"another agent runs on {self._place.root}: stop it first") from None
+        except OSError as why:
+            raise DiskError(self._place.lock, "lock", why) from None
+
+    def _verbs(self) -> dict[str, Any]:
+        return {
+            "status": lambda args: self._status(),
+            "health": lambda args: self.health(),
+            "drift": lambda args: msgspec.to_builtins(self.updater.device.drift),
+            "rollback": lambda args: self._rollback(str(args["version"])),
+            "reload": lambda args: self.reload_config(),
+        }
+
+    def _status(self) -> dict[str, Any]:
+        device = self.updater.device
+        memory = device.memory
+        return {
+            **self._fleet(),
+            "agent_version": device.facts.agent_version,
+            "fleet": memory.state.fleet,
+            "boot": memory.state.boot,
+            "incarnation": memory.state.incarnation,
+            "trust": device.trust.version,
+            "waiting_for": device.waiting_for,
+            "result": msgspec.to_builtins(memory.state.result),
+            "refused": msgspec.to_builtins(memory.state.refused),
+            "held": [one.version for one in held_releases(memory) if one.version is not None],
+            "config": str(self._config_path),
+        }
+
+    def _rollback(self, target_version: str) -> dict[str, Any]:
+        try:
+            self.updater.rollback_to(target_version)
+        except UnknownRelease as why:
+            raise ControlError(str(why)) from None
+        return self._status()
+
+
+def agent_version() -> str:
+    """The distribution's version."""
+    try:
+        return version("pyvorin-fleet")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _machine_boot_id() -> str:
+    try:
+        return hardware.boot_id()
+    except OSError:
+        return ""  # then every start counts as the same boot
+
+
+__all__ = ["AgentOptions", "AgentRunning", "DiskError", "EdgeAgent", "agent_version"]

@@ -1,0 +1,93 @@
+"""A parcel goes the way of every order: through the same checks, by the same core (PROTOCOL 8, `/config/reload`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pyv_edge_agent.core.events import Arrived
+from pyv_edge_agent.core.obey import NotObeyed, heed_release
+from pyv_edge_agent.updater import OTAUpdater
+from pyvorin_edge import topics, wire
+from pyvorin_edge.envelope import open_envelope
+from pyvorin_edge.errors import PyvorinError
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.orders import OrderError, Parcel, decode_parcel, parcel_blobs, release_digest
+from pyvorin_edge.trust import TrustError, version_of
+
+
+def take_parcel(updater: OTAUpdater, data: bytes) -> tuple[int, str]:
+    """Status and sentence: 200 accepted or already in force, 409 lower than what is, 422 rejected."""
+    try:
+        parcel = decode_parcel(data)
+        trust, orders, contents = _documents(parcel), _orders(parcel), _Contents.of(parcel)
+    except (OrderError, TrustError, PyvorinError) as why:
+        return 422, f"not a parcel: {why}"
+    if parcel.directive is None and parcel.assignment is None and not parcel.trust:
+        return 422, "the parcel orders nothing: it has neither directive nor assignment nor trust documents"
+    said: list[tuple[int, str]] = []
+    updater.call(lambda: said.append(_take(updater, parcel, [*trust, contents, *orders])))
+    return said[0]
+
+
+class _Contents(NamedTuple):
+    """What the parcel's orders may need."""
+
+    releases: dict[Digest, bytes]
+    blobs: dict[Digest, bytes]
+
+    @classmethod
+    def of(cls, parcel: Parcel) -> _Contents:
+        envelopes = [text.encode("utf-8") for text in parcel.releases]
+        releases = {release_digest(open_envelope(data).payload): data for data in envelopes}
+        return cls(releases, parcel_blobs(parcel))
+
+
+def _take(updater: OTAUpdater, parcel: Parcel, steps: Sequence[Arrived | _Contents]) -> tuple[int, str]:
+    before = updater.device.memory.state.refused
+    for step in steps:
+        if isinstance(step, Arrived):
+            updater.feed(step)
+        else:
+            _lay_in(updater, step)
+    memory = updater.device.memory
+    refused = memory.state.refused
+    if refused is not None and refused is not before:
+        return 422, f"{refused.order}: {refused.code.sentence}: {refused.detail}"
+    wanted = {"directive": parcel.directive, "assignment": parcel.assignment}
+    for name, text in wanted.items():
+        if text is not None and getattr(memory, name) != text.encode("utf-8"):
+            return 409, f"the {name} is not newer than the one in force, or not for this device"
+    return 200, "accepted"
+
+
+def _lay_in(updater: OTAUpdater, contents: _Contents) -> None:
+    """Into the store, where the core looks before it fetches: what the release role signed, and what that names."""
+    device = updater.device
+    for digest, envelope in contents.releases.items():
+        heeded = heed_release(envelope, digest, device.trust, device.memory.state)
+        if isinstance(heeded, NotObeyed):
+            continue  # the core says so itself, once the release is wanted
+        blob = contents.blobs.get(heeded.order.config.sha256)
+        updater.lay_in(digest, envelope, heeded.order.config.sha256, blob)
+
+
+def _documents(parcel: Parcel) -> list[Arrived]:
+    return [Arrived(topics.trust(version_of(text.encode())), text.encode()) for text in parcel.trust]
+
+
+def _orders(parcel: Parcel) -> list[Arrived]:
+    found = []
+    if parcel.assignment is not None:
+        said = _payload_of(parcel.assignment)
+        found.append(Arrived(topics.assignment(str(said.get("device_id"))), parcel.assignment.encode()))
+    if parcel.directive is not None:
+        said = _payload_of(parcel.directive)
+        found.append(Arrived(topics.channel(str(said.get("channel"))), parcel.directive.encode()))
+    return found
+
+
+def _payload_of(envelope: str) -> dict[str, Any]:
+    """For its address only: nothing in it is believed here."""
+    said = wire.loads_strict(open_envelope(envelope.encode()).payload, limit_bytes=wire.ORDER_BYTES_MAX)
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,199 @@
+"""Performs the core's effects, one at a time: files, the live config, the link. What comes of them is events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from pyv_edge_agent.config import Config
+from pyv_edge_agent.core import effects as do
+from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.memory import Installed
+from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.live import LiveFile
+from pyv_edge_agent.disk.slots import SlotKind, Slots
+from pyv_edge_agent.link.interface import Link
+from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.trust import Link as Whereabouts
+from pyvorin_edge.vocabulary import Cause, ConfigFormat
+
+logger = logging.getLogger(__name__)
+
+
+class ApplyError(Exception):
+    """A part of the agent could not be started with a config; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is asked of the agent around it."""
+
+    #: put an effective, validated config in force, restarting only what it affects; ApplyError
+    apply: Callable[[dict[str, Any]], None]
+    #: the health document without `fleet`
+    health: Callable[[], dict[str, Any]]
+    #: the last log lines
+    logs: Callable[[int], tuple[str, ...]]
+    #: values for `${VAR}`
+    environment: Callable[[], Mapping[str, str]]
+    #: bytes of a topic over HTTPS, none if that failed
+    fetch: Callable[[Whereabouts, str], bytes | None]
+    #: hides secrets in effective hashes
+    device_key: bytes
+    #: where the fleet is, as enrolled
+    enrolled: Whereabouts
+
+
+class Performer:
+    """Every effect can be repeated: the second time finds what the first left."""
+
+    def __init__(
+        self, slots: Slots, live: LiveFile, link: Link, around: Surroundings, put: Callable[[ev.Event], None]
+    ) -> None:
+        """`put` takes events that come later, from any thread."""
+        self._slots = slots
+        self._live = live
+        self._link = link
+        self._around = around
+        self._put = put
+        self._where = around.enrolled
+        #: the link on trial (rule 7)
+        self.candidate: Whereabouts | None = None
+        #: seconds between looks at health; 0 = none
+        self.health_every_seconds = 0.0
+
+    def perform(self, effect: do.Effect) -> list[ev.Event]:
+        """Do it; the events that come of it at once."""
+        try:
+            return self._act(effect)
+        except DiskError as why:
+            logger.error("%s", why)
+            return [ev.StageFailed(code=Cause.DISK, detail=str(why))]
+
+    def _act(self, effect: do.Effect) -> list[ev.Event]:
+        slots = self._slots
+        match effect:
+            case do.Subscribe(topics):
+                self._link.subscribe(topics)
+            case do.Unsubscribe(topics):
+                self._link.unsubscribe(topics)
+            case do.Publish():
+                self._link.publish(effect.topic, effect.payload, qos=effect.qos, retain=effect.retain, tag=effect.seq)
+            case do.UseLink(link, candidate):
+                self._use_link(link, candidate)
+            case do.Look(release=release, blob=blob):
+                return [self._looked(release, blob)]
+            case do.FetchOverHttp(topic):
+                threading.Thread(target=self._fetch, args=(topic,), name="fetch", daemon=True).start()
+            case do.KeepRelease(digest, envelope):
+                slots.keep(SlotKind.RELEASES, digest, envelope)
+            case do.KeepBlob(digest, data):
+                slots.keep(SlotKind.BLOBS, digest, data)
+            case do.Stage(installed, data):
+                return [self._stage(installed, data)]
+            case do.Switch(installed) | do.WriteLive(installed):
+                return [self._switch(installed), self.live_seen()]
+            case do.LoadLive(fallback):
+                return self.load_live(fallback)
+            case do.LookAtLive():
+                return [self.live_seen()]
+            case do.LookAtHealth(every_seconds):
+                return [self._look_at_health(every_seconds)]
+            case do.ReadLogs(request_id, lines):
+                return [ev.LogsRead(request_id=request_id, lines=self._around.logs(lines))]
+            case do.Prune(releases, blobs):
+                slots.prune(SlotKind.RELEASES, releases)
+                slots.prune(SlotKind.BLOBS, blobs)
+            case do.Log(level, text):
+                logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
+            case _:
+                assert_never(effect)
+        return []
+
+    def _use_link(self, link: Whereabouts | None, candidate: bool) -> None:
+        self._where = self._around.enrolled if link is None else link
+        self.candidate = self._where if candidate else None
+        self._link.go_to(self._where)
+
+    def _looked(self, release: Digest | None, blob: Digest | None) -> ev.Looked:
+        data = None
+        if release is not None:
+            data = self._slots.read(SlotKind.RELEASES, release)
+        elif blob is not None:
+            data = self._slots.read(SlotKind.BLOBS, blob)
+        return ev.Looked(release=release, blob=blob, data=data)
+
+    def _fetch(self, topic: str) -> None:
+        self._put(ev.FetchedOverHttp(topic=topic, data=self._around.fetch(self._where, topic)))
+
+    def _stage(self, installed: Installed, data: bytes) -> ev.Event:
+        try:
+            Config.from_bytes(data, installed.format).validate(self._around.environment())
+        except ConfigError as why:
+            return ev.StageFailed(code=Cause.INVALID, detail=str(why))
+        self._slots.keep(SlotKind.BLOBS, installed.file, data)
+        return ev.Staged()
+
+    def _switch(self, installed: Installed) -> ev.Event:
+        try:
+            data = self._slots.read(SlotKind.BLOBS, installed.file)
+            if data is None:
+                return ev.SwitchFailed(code=Cause.DISK, detail=f"its file {installed.file[:12]}… is not in the store")
+            config = self._validated(data, installed.format)
+            self._live.put(data)
+            self._around.apply(config.effective(self._around.environment()))
+        except DiskError as why:
+            return ev.SwitchFailed(code=Cause.DISK, detail=str(why))
+        except (ConfigError, ApplyError) as why:
+            return ev.SwitchFailed(code=Cause.SWITCH, detail=str(why))
+        return ev.Switched(effective_hash=self._effective_hash(config))
+
+    def load_live(self, fallback: Installed) -> list[ev.Event]:
+        """Rule 15: load the live file if it validates, else write what was committed back first."""
+        try:
+            found = self.read_live()
+            if found is None:
+                raise ConfigError(())
+            self._around.apply(self._validated(found).effective(self._around.environment()))
+        except (ConfigError, ApplyError) as why:
+            logger.warning("the live config cannot be used (%s): the last good one is put back", str(why) or "no file")
+            back = self._switch(fallback)
+            if isinstance(back, ev.SwitchFailed):
+                logger.error("the last good config cannot be put back: %s", back.detail)
+        return [self.live_seen()]
+
+    def live_seen(self) -> ev.LiveSeen:
+        """The live file as it is now."""
+        data = self.read_live()
+        try:
+            config = None if data is None else Config.from_bytes(data)
+        except ConfigError:
+            config = None
+        return ev.LiveSeen(data=data, effective_hash=None if config is None else self._effective_hash(config))
+
+    def read_live(self) -> bytes | None:
+        """Its bytes; none if it is not there or cannot be read."""
+        try:
+            return self._live.read()
+        except DiskError as why:
+            logger.error("%s", why)
+            return None
+
+    def _validated(self, data: bytes, format: ConfigFormat | None = None) -> Config:
+        config = Config.from_bytes(data, format)
+        config.validate(self._around.environment())
+        return config
+
+    def _effective_hash(self, config: Config) -> str | None:
+        try:
+            return config.effective_hash(self._around.environment(), self._around.device_key)
+        except ConfigError:
+            return None
+
+    def _look_at_health(self, every_seconds: float) -> ev.Event:
+        self.health_every_seconds = every_seconds
+        return ev.HealthSeen(self._around.health())
