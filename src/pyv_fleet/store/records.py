@@ -24,7 +24,8 @@ class Paged(NamedTuple):
 
 def record_of(row: Row[Any], into: type[R]) -> R:
     """A row as a record; columns that the record does not name are passed over."""
-    return msgspec.convert(dict(row._mapping), into)
+    # SQLAlchemy's names are a subclass of str, which msgspec does not take as a key
+    return msgspec.convert({str(name): value for name, value in row._mapping.items()}, into)
 
 
 def values_of(record: msgspec.Struct) -> dict[str, Any]:
