@@ -42,8 +42,10 @@ DirectiveObserver = Callable[[DirectiveRecord], Awaitable[None]]
 class ReleaseDesk(Protocol):
     """engine/releases.py: `Releases`."""
 
-    async def publish(self, envelope: bytes, blob: bytes, actor: str) -> tuple[ReleaseView, bool]:
-        """The release, and whether it is new. Invalid, Conflict."""
+    async def publish(
+        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False
+    ) -> tuple[ReleaseView, bool]:
+        """The release, and whether it is new; `unchecked` skips the schema. Invalid, Conflict."""
 
     async def page(self, after: str | None, limit: int) -> Page[ReleaseView]:
         """All releases."""

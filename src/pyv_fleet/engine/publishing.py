@@ -179,7 +179,9 @@ class Publishing:
 
 async def wanted_releases(connection: AsyncConnection) -> set[str]:
     """Digests that must stay retained."""
-    wanted: set[str] = {rule.release for record in (await directives.current_all(connection)).values() for rule in record.rules}
+    wanted: set[str] = {
+        rule.release for record in (await directives.current_all(connection)).values() for rule in record.rules
+    }
     wanted |= {record.last_good for record in await channels.every(connection) if record.last_good is not None}
     wanted |= {record.digest for record in await releases.newest(connection, KEPT_RELEASES)}
     return wanted | await devices.pinned_releases(connection)

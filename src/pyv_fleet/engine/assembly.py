@@ -1,0 +1,206 @@
+"""Puts the engine together: which part knows which, who is told of what, and which tasks run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pyv_fleet.broker.interface import Broker
+from pyv_fleet.core.words import AlertName
+from pyv_fleet.engine import sweeps
+from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
+from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.channels import Channels
+from pyv_fleet.engine.desk import Addresses, Desk, Parts
+from pyv_fleet.engine.devices import Devices
+from pyv_fleet.engine.drift import Drift
+from pyv_fleet.engine.enrolment import Enrolment
+from pyv_fleet.engine.foreign import Foreign
+from pyv_fleet.engine.goldens import Goldens
+from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.intake import Intake, Monotonic
+from pyv_fleet.engine.orders import DAY_MS, Orders
+from pyv_fleet.engine.paces import Paces
+from pyv_fleet.engine.presence import Presences
+from pyv_fleet.engine.publishing import Publishing
+from pyv_fleet.engine.reception import Ear, Reception
+from pyv_fleet.engine.releases import Releases
+from pyv_fleet.engine.requests import Requests
+from pyv_fleet.engine.revocation import Revocation
+from pyv_fleet.engine.rollback import Rollbacks
+from pyv_fleet.engine.rollouts import Rollouts
+from pyv_fleet.engine.sweeps import Sweep, Sweeps
+from pyv_fleet.engine.telemetry import Telemetry
+from pyv_fleet.engine.tokens import Tokens
+from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.link.mqtt import LinkSettings, MqttLink
+from pyv_fleet.store import channels
+from pyv_fleet.store import fleet as fleets
+from pyv_fleet.store.channels import ChannelRecord
+from pyv_fleet.store.database import Database
+from pyv_fleet.trust.authority import Authority
+from pyv_fleet.trust.signing import DirectiveSigner
+from pyvorin_edge.report import JoinLink
+from pyvorin_edge.trust import Trust
+
+log = logging.getLogger(__name__)
+
+FIRST_CHANNEL = "stable"
+DAY_SECONDS = DAY_MS / 1000
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the engine is given: all of it made by serve.py."""
+
+    ground: Ground
+    monotonic: Monotonic
+    authority: Authority
+    signer: DirectiveSigner
+    #: none in tests without a broker: the CRL is then only written
+    broker: Broker | None
+    #: where the fleet is, as a device that joins is told
+    link: Callable[[], JoinLink]
+    addresses: Addresses
+    article_channel: str | None = None
+
+
+class Engine:
+    """The whole engine: `desk` for the faces, `running` for its tasks."""
+
+    def __init__(self, around: Surroundings, trust: TrustChain) -> None:
+        ground = around.ground
+        self._ground = ground
+        self._monotonic = around.monotonic
+        self.trust = trust
+        self.alerting, audit, goldens = Alerting(ground), AuditLog(ground), Goldens()
+        self.orders = Orders(ground, around.signer, trust)
+        self.ear, presences = Ear(ground), Presences()
+        self.paces = Paces(ground, self.ear.since)
+        requests = Requests(ground, self.orders, audit, monotonic=around.monotonic)
+        self.intake = Intake(
+            ground, self.alerting, self.paces, presences, ask=requests.ask_for_report, monotonic=around.monotonic
+        )
+        self.publishing = Publishing(ground, trust, Foreign(ground, trust, self.alerting, audit))
+        self._article_topics = ArticleTopics(ground, around.article_channel)
+        self._requests = requests
+        self._reception = Reception(self.intake, requests, self.publishing, presences, self.ear, around.monotonic)
+        self._sweeps = Sweeps(ground, trust, self.orders, self.alerting)
+        self._revocation = Revocation(ground, around.authority, around.broker)
+        self.tokens = Tokens(ground, audit, server_ca_spki_sha256=around.authority.server_ca_spki_sha256)
+        self._telemetry = Telemetry(ground, self.tokens)
+        self.rollouts = Rollouts(
+            ground, trust, self.orders, audit, self.alerting, hearing=lambda: self.ear.open and not self._lags()
+        )
+        self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
+        enrolment = Enrolment(
+            ground,
+            around.authority,
+            trust,
+            self.orders,
+            self._revocation,
+            self.alerting,
+            audit,
+            link=around.link,
+        )
+        parts = Parts(
+            ground=ground,
+            trust=trust,
+            alerting=self.alerting,
+            audit=audit,
+            intake=self.intake,
+            devices=Devices(ground, goldens),
+            drift=Drift(ground, goldens, requests, audit),
+            channels=Channels(ground, self.orders, self.paces, audit),
+            tokens=self.tokens,
+            enrolment=enrolment,
+            revocation=self._revocation,
+            requests=requests,
+            telemetry=self._telemetry,
+            article=ArticleHttp(ground, goldens, self.alerting),
+            releases=Releases(ground, trust, self.orders, audit),
+            rollouts=self.rollouts,
+            rollbacks=self.rollbacks,
+        )
+        self.desk = Desk(parts, around.addresses, around.article_channel)
+        self._tell_each_other()
+
+    def _tell_each_other(self) -> None:
+        self.orders.publish_with(self.publishing.pending)
+        self.intake.observers += [self.rollbacks.heard, self.rollouts.heard]
+        self.publishing.observers += [
+            self.rollbacks.ordered,
+            self.rollouts.ordered,
+            self._article_topics.ordered,
+        ]
+        self.trust.observers += [self._trust_changed, self._sweeps.renew]
+
+    async def _trust_changed(self, _trust: Trust) -> None:
+        await self.publishing.trust_changed()
+
+    @asynccontextmanager
+    async def running(self, link: LinkSettings | None) -> AsyncIterator[None]:
+        """All tasks, until the block ends; with no link, only what comes over HTTP. A task that dies ends the block."""
+        await self.paces.load()
+        await self.rollbacks.reenter()
+        await self.rollouts.reenter()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.intake.run(), name="intake")]
+            tasks.append(group.create_task(self.publishing.run(), name="publishing"))
+            tasks.append(group.create_task(sweeps.run(self._duties()), name="sweeps"))
+            if link is not None:
+                tasks.append(group.create_task(self._connect(link).run(), name="link"))
+            try:
+                yield
+            finally:
+                for task in reversed(tasks):
+                    task.cancel()
+
+    async def broker_told(self, sentence: str) -> None:
+        """What befell the broker, as an alert."""
+        async with self._ground.database.begin() as connection:
+            await self.alerting.raise_alert(connection, AlertName.BROKER, detail=sentence)
+
+    def _connect(self, settings: LinkSettings) -> MqttLink:
+        link = MqttLink(settings, self._reception)
+        for part in (self.publishing, self._requests, self._article_topics):
+            part.publish_through(link)
+        return link
+
+    def _lags(self) -> bool:
+        return self.intake.backlog > sweeps.LAGGING_BACKLOG
+
+    def _duties(self) -> list[Sweep]:
+        async def lost() -> None:
+            await self._sweeps.lost(self.intake, self.paces, self.ear.since_or_none)
+
+        return [
+            Sweep("lost", 1.0, lost),
+            Sweep("rollouts", 0.5, self.rollouts.tick),
+            Sweep("refresh", 3600.0, self._sweeps.refresh, at_once=True),
+            Sweep("trust", 3600.0, self._sweeps.trust, at_once=True),
+            Sweep("crl", DAY_SECONDS, self._revocation.refresh),
+            Sweep("paces", 60.0, self.paces.load),
+            Sweep("forget", 3600.0, self._forget),
+        ]
+
+    async def _forget(self) -> None:
+        await self._sweeps.forget()
+        await self._telemetry.forget_old()
+
+
+async def found_fleet(database: Database, name: str, root_key: str, now_ms: int) -> None:
+    """A new store gets its fleet and the channel `stable`; one that has a fleet stays as it is. Safe to repeat."""
+    async with database.begin() as connection:
+        await fleets.found(connection, name, root_key, now_ms)
+        if not await channels.every(connection):
+            await channels.save(connection, ChannelRecord(name=FIRST_CHANNEL, created_at=now_ms))
+
+
+async def assemble(around: Surroundings) -> Engine:
+    """The engine over a store whose fleet is founded."""
+    return Engine(around, await TrustChain.load(around.ground))

@@ -1,0 +1,312 @@
+"""What a person, a program or a device may ask of the controller. Thin: each noun has its own part."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyv_fleet.core.views import (
+    AlertView,
+    AttentionView,
+    AuditView,
+    ChannelBody,
+    ChannelView,
+    DeviceDrift,
+    DeviceOutcome,
+    DeviceView,
+    DriftView,
+    FleetView,
+    Page,
+    ReleaseView,
+    RemediateBody,
+    RollbackSpec,
+    RollbackView,
+    RolloutSpec,
+    RolloutVerb,
+    RolloutView,
+    SnapshotView,
+    TokenMade,
+    TokenSpec,
+)
+from pyv_fleet.core.words import AuthScope
+from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.article import ArticleHttp
+from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.channels import Channels
+from pyv_fleet.engine.devices import Devices
+from pyv_fleet.engine.drift import Drift
+from pyv_fleet.engine.enrolment import Enrolment
+from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
+from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.intake import Intake
+from pyv_fleet.engine.interface import ReleaseDesk, RollbackDesk, RolloutDesk
+from pyv_fleet.engine.requests import Requests
+from pyv_fleet.engine.revocation import Revocation
+from pyv_fleet.engine.telemetry import Telemetry
+from pyv_fleet.engine.tokens import Tokens
+from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.store import channels, devices
+from pyv_fleet.store import fleet as fleets
+from pyv_fleet.store import orders as directives
+from pyv_fleet.store.status import Filter
+from pyvorin_edge.report import Join, Response
+from pyvorin_edge.vocabulary import Connectivity, Standing, Verb
+
+ASKED_BY_PEOPLE = (Verb.REPORT, Verb.SNAPSHOT, Verb.LOGS)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where this controller is found, for people."""
+
+    broker: str
+    api: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The engine's parts that the desk asks."""
+
+    ground: Ground
+    trust: TrustChain
+    alerting: Alerting
+    audit: AuditLog
+    intake: Intake
+    devices: Devices
+    drift: Drift
+    channels: Channels
+    tokens: Tokens
+    enrolment: Enrolment
+    revocation: Revocation
+    requests: Requests
+    telemetry: Telemetry
+    article: ArticleHttp
+    releases: ReleaseDesk
+    rollouts: RolloutDesk
+    rollbacks: RollbackDesk
+
+
+class Desk:
+    """Every answer is a view; what cannot be done is an error of errors.py. `actor` is who asks, for the audit."""
+
+    def __init__(self, parts: Parts, addresses: Addresses, article_channel: str | None) -> None:
+        self._parts = parts
+        self._addresses = addresses
+        self._article_channel = article_channel
+
+    # --- the fleet ---
+
+    async def fleet(self) -> FleetView:
+        """The fleet as a whole."""
+        async with self._parts.ground.database.read() as connection:
+            fleet = await fleets.get(connection)
+            names = tuple(record.name for record in await channels.every(connection))
+            count = await devices.count(connection)
+        if fleet is None:
+            raise NotFound("no fleet", "this store holds no fleet yet")
+        trust = self._parts.trust.current
+        return FleetView(
+            name=fleet.name,
+            root_key=fleet.root_key,
+            trust_version=trust.version,
+            epoch=trust.epoch,
+            devices=count,
+            channels=names,
+            article_channel=self._article_channel,
+            broker=self._addresses.broker,
+            api=self._addresses.api,
+        )
+
+    async def snapshot(self) -> SnapshotView:
+        """The article's FleetSnapshot."""
+        return await self._parts.devices.snapshot()
+
+    async def attention(self, max_queue_depth: int, max_cpu: float) -> tuple[AttentionView, ...]:
+        """Who needs a person, and why."""
+        return await self._parts.devices.attention(max_queue_depth, max_cpu)
+
+    def changes(self) -> AsyncIterator[str]:
+        """One word for every change from now on: what kind of thing changed."""
+        return self._parts.ground.changes.listen()
+
+    # --- devices ---
+
+    async def devices(
+        self,
+        channel: str | None,
+        labels: Mapping[str, str],
+        connectivity: Connectivity | None,
+        standing: Standing | None,
+        after: str | None,
+        limit: int,
+    ) -> Page[DeviceView]:
+        """Those that match, by id."""
+        standings = () if standing is None else (standing,)
+        wanted = Filter(channel=channel, labels=dict(labels), connectivity=connectivity, standings=standings)
+        return await self._parts.devices.page(wanted, after, limit)
+
+    async def device(self, device_id: str) -> DeviceView:
+        """One; NotFound."""
+        return await self._parts.devices.get(device_id)
+
+    async def drift(self) -> list[DriftView]:
+        """Every device that drifted."""
+        return await self._parts.devices.drifted()
+
+    async def drift_of(self, device_id: str) -> DeviceDrift:
+        """One device's drift by key path; NotFound."""
+        return await self._parts.drift.of(device_id)
+
+    async def request(self, device_id: str, verb: Verb, args: dict[str, Any], actor: str) -> Response:
+        """What the device answers within 10 s. NotFound, Unavailable, TimedOut."""
+        if verb not in ASKED_BY_PEOPLE:
+            raise Invalid("not asked this way", f"verb {verb.value}: use POST /v1/drift/remediate")
+        return await self._parts.requests.ask(device_id, verb, args, actor)
+
+    async def remediate(self, body: RemediateBody, actor: str) -> tuple[DeviceOutcome, ...]:
+        """Have the applied config written over the live one."""
+        return await self._parts.drift.remediate(body, actor)
+
+    async def accept_report(self, device_id: str, raw: bytes) -> None:
+        """A report over HTTP, stored when this returns; Invalid."""
+        await self._parts.intake.accept_report(device_id, raw)
+
+    async def desired(self, device_id: str) -> tuple[bytes | None, bytes | None]:
+        """The envelopes of directive and assignment in force for a device; NotFound."""
+        async with self._parts.ground.database.read() as connection:
+            device = await devices.get(connection, device_id)
+            if device is None:
+                raise NotFound("no such device", device_id)
+            current = await directives.current(connection, device.channel)
+        return (None if current is None else current.envelope), device.assignment
+
+    # --- releases, channels, rollouts, rollbacks ---
+
+    async def publish_release(
+        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False, scope: AuthScope | None = None
+    ) -> tuple[ReleaseView, bool]:
+        """The release, and whether it is new. Invalid, Conflict; Forbidden for `unchecked` by others than admins."""
+        if unchecked and scope is not AuthScope.ADMIN:
+            raise Forbidden("not allowed", "only an admin may publish a release unchecked")
+        return await self._parts.releases.publish(envelope, blob, actor, unchecked=unchecked)
+
+    async def releases(self, after: str | None, limit: int) -> Page[ReleaseView]:
+        """All releases."""
+        return await self._parts.releases.page(after, limit)
+
+    async def release(self, ref: str) -> ReleaseView:
+        """By digest or version; NotFound."""
+        return await self._parts.releases.get(ref)
+
+    async def release_envelope(self, digest: str) -> bytes:
+        """The signed envelope; NotFound."""
+        return await self._parts.releases.envelope(digest)
+
+    async def blob(self, sha256: str) -> bytes:
+        """A config's bytes; NotFound."""
+        return await self._parts.releases.blob(sha256)
+
+    async def channels(self) -> tuple[ChannelView, ...]:
+        """All, by name."""
+        return await self._parts.channels.every()
+
+    async def channel(self, name: str) -> ChannelView:
+        """One; NotFound."""
+        return await self._parts.channels.get(name)
+
+    async def put_channel(self, name: str, body: ChannelBody, actor: str) -> ChannelView:
+        """Made, or its terms set."""
+        return await self._parts.channels.put(name, body, actor)
+
+    async def refresh_channel(self, name: str, reason: str, actor: str) -> ChannelView:
+        """The same rules as a new generation; NotFound, Conflict without a directive."""
+        return await self._parts.channels.refresh(name, reason, actor)
+
+    async def create_rollout(self, spec: RolloutSpec, actor: str) -> RolloutView:
+        """Made and started."""
+        return await self._parts.rollouts.create(spec, actor)
+
+    async def rollouts(self, after: str | None, limit: int) -> Page[RolloutView]:
+        """All, newest first."""
+        return await self._parts.rollouts.page(after, limit)
+
+    async def rollout(self, rollout_id: str) -> RolloutView:
+        """One; NotFound."""
+        return await self._parts.rollouts.get(rollout_id)
+
+    async def pause_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It holds where it is."""
+        return await self._parts.rollouts.pause(rollout_id, verb, actor)
+
+    async def resume_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It goes on."""
+        return await self._parts.rollouts.resume(rollout_id, verb, actor)
+
+    async def abort_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """It ends."""
+        return await self._parts.rollouts.abort(rollout_id, verb, actor)
+
+    async def rollback(self, spec: RollbackSpec, actor: str) -> RollbackView:
+        """Ordered, or with `dry_run` only counted."""
+        return await self._parts.rollbacks.start(spec, actor)
+
+    async def rollback_status(self, rollback_id: str) -> RollbackView:
+        """How far it is; NotFound."""
+        return await self._parts.rollbacks.status(rollback_id)
+
+    # --- trust, tokens, enrolment ---
+
+    async def trust_document(self, version: int) -> bytes:
+        """One document; NotFound."""
+        return await self._parts.trust.document(version)
+
+    async def put_trust(self, version: int, document: bytes, actor: str) -> None:
+        """The next of the chain, in force and published; Invalid, Conflict."""
+        await self._parts.trust.put(version, document, actor)
+
+    async def create_token(self, spec: TokenSpec, actor: str) -> TokenMade:
+        """An enrolment token, shown once."""
+        return await self._parts.tokens.create(spec, actor)
+
+    async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
+        """Whose API token this is and what it may do."""
+        return await self._parts.tokens.scope_of(token_text)
+
+    async def enrol(self, device_id: str, token_text: str, csr_der: bytes, address: str) -> bytes:
+        """The certificate's DER. Invalid, Unauthorised, Forbidden, TooMany."""
+        return await self._parts.enrolment.enrol(device_id, token_text, csr_der, address)
+
+    async def reenrol(self, device_id: str, csr_der: bytes, presented_cert_der: bytes) -> bytes:
+        """A new certificate's DER. Invalid, Forbidden."""
+        return await self._parts.enrolment.reenrol(device_id, csr_der, presented_cert_der)
+
+    async def join(self, device_id: str, cert_serial: int) -> Join:
+        """All else that an enrolled device needs; Forbidden."""
+        return await self._parts.enrolment.join(device_id, cert_serial)
+
+    async def device_certificate_valid(self, device_id: str, serial: int) -> bool:
+        """Whether a certificate that TLS accepted is in force for this device."""
+        return await self._parts.revocation.valid(device_id, serial)
+
+    # --- the article's, alerts, audit ---
+
+    async def golden_hash(self, device_id: str) -> str | None:
+        """64 hex, or none while it is unknown."""
+        return await self._parts.article.golden_hash(device_id)
+
+    async def article_alert(self, device_id: str, alert: str, hash: str, verified: bool) -> None:
+        """Taken; NotFound, Invalid."""
+        await self._parts.article.alert(device_id, alert, hash, verified=verified)
+
+    async def ingest(self, key_text: str, body: bytes) -> bool:
+        """Stored; false if it was before. Unauthorised, Invalid."""
+        return await self._parts.telemetry.take(key_text, body)
+
+    async def alerts(self, after: str | None, limit: int) -> Page[AlertView]:
+        """All, newest first."""
+        return await self._parts.alerting.page(after, limit)
+
+    async def audit(self, after: str | None, limit: int) -> Page[AuditView]:
+        """The log, newest first."""
+        return await self._parts.audit.page(after, limit)
