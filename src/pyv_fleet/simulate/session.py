@@ -136,11 +136,12 @@ class Session:
         return client
 
     def _on_connect(self, client: Any, flags: int, rc: int, properties: Any) -> None:
-        if client is None or client is not self._client:
+        current = self._client
+        if current is None or client is not current:
             return
         self._up = True
         device = self._device.device
-        client.publish(
+        current.publish(
             topics.presence(device.facts.device_id), self._presence(PresenceState.ONLINE), qos=1, retain=True
         )
         self._device.feed(ev.Connected(candidate=self._candidate))

@@ -1,0 +1,153 @@
+"""Where the demo's parts stand: folders below `.demo`, loopback addresses and ports, chosen so that they are free."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+HEALTH_PORT: Final = 8080
+PREFERRED_API_PORT: Final = 8443
+PREFERRED_PAGE_PORT: Final = 8090
+PREFERRED_MQTT_PORT: Final = 8883
+LOCK: Final = "lock"
+#: all that a demo makes in its folder
+LEFT_BEHIND: Final = frozenset(
+    (
+        "agents",
+        "config-1.0.toml",
+        "controller",
+        "demo.json",
+        "log",
+        "operator",
+        "simulated",
+        "token-real",
+        "token-simulated",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One real agent's place: its serial, state directory and health address."""
+
+    serial: str
+    state_dir: Path
+    health_host: str
+    health_port: int = HEALTH_PORT
+
+    @property
+    def health_url(self) -> str:
+        """Where its `/health` answers."""
+        return f"http://{self.health_host}:{self.health_port}/health"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All places of one demo."""
+
+    root: Path
+    api_port: int
+    page_port: int
+    mqtt_port: int
+    seats: tuple[Seat, ...]
+
+    @property
+    def controller_dir(self) -> Path:
+        """The controller's home."""
+        return self.root / "controller"
+
+    @property
+    def operator_dir(self) -> Path:
+        """The operator's home: context, keys, token."""
+        return self.root / "operator"
+
+    @property
+    def page_url(self) -> str:
+        """The live page, plain HTTP on loopback."""
+        return f"http://127.0.0.1:{self.page_port}/"
+
+    @property
+    def api_url(self) -> str:
+        """The API over TLS."""
+        return f"https://127.0.0.1:{self.api_port}"
+
+
+class StageTaken(Exception):
+    """Another demo runs in this folder."""
+
+
+def claim(root: Path) -> Path:
+    """Make the folder this demo's own and clear what an earlier one left; StageTaken while that still runs.
+
+    The lock is the kernel's: it goes with the process, however that ends.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StageTaken(f"a demo runs in {root} already: end it, or give --dir another folder") from None
+    others = [path for path in root.iterdir() if path.name != LOCK]
+    strangers = [path.name for path in others if path.name not in LEFT_BEHIND]
+    if strangers:
+        os.close(lock)
+        raise StageTaken(f"{root} holds {strangers[0]!r}, which no demo made: give --dir an empty folder")
+    for path in others:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return root
+
+
+def set_stage(root: Path, real: int) -> Stage:
+    """Choose free ports and, for each real agent, a loopback address whose port 8080 is free."""
+    taken: set[int] = set()
+    api, page, mqtt = (
+        _free_port(wanted, taken) for wanted in (PREFERRED_API_PORT, PREFERRED_PAGE_PORT, PREFERRED_MQTT_PORT)
+    )
+    hosts = free_hosts(real)
+    seats = tuple(
+        Seat(f"demo-{index}", root / "agents" / f"demo-{index}", host) for index, host in enumerate(hosts, start=1)
+    )
+    return Stage(root, api, page, mqtt, seats)
+
+
+def free_hosts(count: int) -> tuple[str, ...]:
+    """Loopback addresses whose port 8080 nobody holds."""
+    found: list[str] = []
+    for block in range(1, 255):
+        for last in range(11, 11 + count):
+            if len(found) < count and _free(f"127.0.{block}.{last}", HEALTH_PORT):
+                found.append(f"127.0.{block}.{last}")
+        if len(found) == count:
+            break
+    return tuple(found)
+
+
+def _free_port(wanted: int, taken: set[int]) -> int:
+    port = wanted if wanted not in taken and _free("127.0.0.1", wanted) else _any_port(taken)
+    taken.add(port)
+    return port
+
+
+def _any_port(taken: set[int]) -> int:
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
