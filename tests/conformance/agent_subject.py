@@ -1,0 +1,194 @@
+"""The rules asked of a real agent: its own process, its own files, MQTT over TLS to a real mosquitto."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from conformance.subject import Able, Carrier, Subject
+from running import agent_process
+from running.broker import Doorway, MqttCarrier, RealBroker, real_broker
+
+from pyv_edge_agent.control import ask
+from pyvorin_edge import topics, wire
+from pyvorin_edge.report import Join, Report, Response
+
+REACH_SECONDS = 4.0
+POLL_SECONDS = 0.02
+#: a checksum and two line feeds: how the journal ends each file
+TRAILER_BYTES = 66
+NAMES = ("desired-directive", "desired-assignment", "local", "committed", "previous", "trial", "quarantine", "state")
+_serial = itertools.count(1)
+_open: list[tuple[contextlib.ExitStack, RealBroker]] = []
+
+
+class AgentSubject:
+    """See Subject. Time is the machine's own."""
+
+    able: frozenset[Able] = frozenset()
+    reach_seconds = REACH_SECONDS
+
+    def __init__(self, broker: RealBroker, carrier: MqttCarrier, root: Path) -> None:
+        self.device_id = f"FLEET-{next(_serial):012x}"
+        self._broker = broker
+        self._carrier = carrier
+        self._root = root
+        self._state = root / "state"
+        self._log = root / "agent.log"
+        self._doors = [Doorway(broker.settings.devices), Doorway(broker.settings.devices)]
+        self._answers = {self._doors[0].address}
+        self._network = True
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address, self.other_address = (door.address for door in self._doors)
+        self._set_doors()
+
+    def config(self, changes: Mapping[str, Any]) -> bytes:
+        least: dict[str, Any] = {"sensors": {"poll_interval_seconds": 0.2}, "logging": {"level": "INFO"}}
+        return tomli_w.dumps({**least, **changes}).encode()
+
+    def provision(self, join: Join, live: bytes, environment: Mapping[str, str]) -> None:
+        certificate, key = self._broker.enrol(self.device_id)
+        self._state.mkdir(mode=0o700)
+        files = {
+            "device_id": f"{self.device_id}\n".encode(),
+            "device.key": key,
+            "device.pem": certificate,
+            "server_ca.pem": self._broker.server_ca_pem.encode(),
+            "trust_anchor.json": wire.encode({"public_key": join.trust_anchor}),
+            "join.json": wire.encode(join),
+            "env": "".join(f"{name}={value}\n" for name, value in environment.items()).encode(),
+            "config.toml": live,
+        }
+        for name, data in files.items():
+            (self._state / name).write_bytes(data)
+            (self._state / name).chmod(0o600)
+
+    def start(self) -> None:
+        if self._process is not None:
+            return
+        argv = [sys.executable, str(agent_process.__file__), str(self._state), str(REACH_SECONDS)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+    def reboot(self) -> None:
+        raise NotImplementedError("a test does not restart the machine")
+
+    def disconnect(self) -> None:
+        self._network = False
+        self._set_doors()
+
+    def connect(self) -> None:
+        self._network = True
+        self._set_doors()
+
+    def answer_at(self, address: str, answers: bool) -> None:
+        self._answers = self._answers | {address} if answers else self._answers - {address}
+        self._set_doors()
+
+    def until(self, condition: Callable[[], bool], what: str, within_seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + within_seconds
+        while True:
+            with contextlib.suppress(AssertionError):
+                if condition():
+                    return
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {within_seconds:g} s: {what}\n{self._last_words()}")
+            time.sleep(POLL_SECONDS)
+
+    def idle(self, seconds: float) -> None:
+        time.sleep(min(seconds, 1.0))
+
+    def set_clock(self, *, synced: bool, ahead_ms: int = 0) -> None:
+        raise NotImplementedError("the machine's clock is not ours to set")
+
+    def fill_disk(self, full: bool) -> None:
+        raise NotImplementedError("the machine's disk is not ours to fill")
+
+    def edit(self, data: bytes | None) -> None:
+        if data is None:
+            (self._state / "config.toml").unlink()
+        else:
+            (self._state / "config.toml").write_bytes(data)
+
+    def live(self) -> bytes | None:
+        with contextlib.suppress(FileNotFoundError):
+            return (self._state / "config.toml").read_bytes()
+        return None
+
+    def durable(self) -> Mapping[str, bytes]:
+        found = {name: self._state / name for name in NAMES}
+        found |= {f"trust/{path.name}": path for path in (self._state / "trust").glob("[0-9]*")}
+        read: dict[str, bytes] = {}
+        for name, path in found.items():
+            with contextlib.suppress(FileNotFoundError):
+                read[name] = path.read_bytes()[:-TRAILER_BYTES]
+        return read
+
+    def roll_back_by_hand(self, version: str) -> None:
+        ask(self._state / "agent.sock", "rollback", {"version": version})
+
+    def reports(self) -> list[Report]:
+        return [wire.decode(data, Report, limit_bytes=wire.REPORT_BYTES_MAX) for data in self._said(topics.report)]
+
+    def responses(self) -> list[Response]:
+        return [
+            wire.decode(data, Response, limit_bytes=wire.RESPONSE_BYTES_MAX) for data in self._said(topics.response)
+        ]
+
+    def close(self) -> None:
+        self.kill()
+        for door in self._doors:
+            door.shut()
+
+    def _said(self, topic_of: Callable[[str], str]) -> list[bytes]:
+        topic = topic_of(self.device_id)
+        return [data for name, data in list(self._carrier.said) if name == topic]
+
+    def _set_doors(self) -> None:
+        for door in self._doors:
+            if self._network and door.address in self._answers:
+                door.open()
+            else:
+                door.shut()
+
+    def _last_words(self) -> str:
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        code = self._process.poll() if self._process is not None else "killed"
+        return f"agent: {code}\n" + "\n".join(text.splitlines()[-30:])
+
+
+def agent() -> Iterator[tuple[Subject, Carrier]]:
+    """A subject and its carrier; the broker is shared by all tests, what is retained is not."""
+    broker = _broker()
+    carrier = MqttCarrier(broker)
+    with tempfile.TemporaryDirectory(prefix="pyv-agent-") as place:
+        subject = AgentSubject(broker, carrier, Path(place))
+        yield subject, carrier
+        subject.close()
+    carrier.forget()
+    carrier.close()
+
+
+def _broker() -> RealBroker:
+    if not _open:
+        stack = contextlib.ExitStack()
+        _open.append((stack, stack.enter_context(real_broker())))
+        atexit.register(stack.close)
+    return _open[0][1]

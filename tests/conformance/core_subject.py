@@ -1,0 +1,360 @@
+"""The bare core as a subject: its shell is a queue, its disk and broker are in memory, its time moves when told."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final, assert_never
+
+import tomli_w
+from conformance.memory_broker import MemoryBroker
+from conformance.memory_disk import DiskFull, MemoryDisk, PowerCut
+from conformance.subject import Able
+
+from pyv_edge_agent.config import Config
+from pyv_edge_agent.core import effects as do
+from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.brain import due_at, step, wake
+from pyv_edge_agent.core.device import Device, Facts, Limits
+from pyv_edge_agent.core.memory import Installed, Memory, parts
+from pyv_edge_agent.enrolled import with_join
+from pyvorin_edge import wire
+from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.identity import DeviceId, digest_of
+from pyvorin_edge.report import Join, Report, Response
+from pyvorin_edge.trust import Link, Trust, advance_all, from_key
+from pyvorin_edge.vocabulary import Cause, HealthStatus
+
+DEVICE: Final = DeviceId("FLEET-0a1b2c3d4e5f")
+#: How long a tick may be off while waiting: what moves by time alone must say so in due_at.
+STEP_SECONDS: Final = 0.25
+
+
+class CoreSubject:
+    """See `subject.Subject`. Also for the model test: `power_for` cuts the power at any act."""
+
+    able = frozenset(Able)
+    device_id = DEVICE
+    address = "here.example:8883"
+    other_address = "there.example:8883"
+
+    def __init__(self, broker: MemoryBroker, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.reach_seconds = self.limits.reach_seconds
+        self.broker = broker
+        self.disk = MemoryDisk()
+        self.doors = {self.address}
+        self.device: Device | None = None
+        self.environment: Mapping[str, str] = {}
+        self.wanted_network = True
+        self.synced, self.ahead_ms = True, 0
+        self.boots, self.machine_boots = 0, 1
+        #: hashes of the documents that the agent was put on, in order
+        self.ran: list[str] = []
+        self._anchor: Trust | None = None
+        self._up = 0.0
+        self._inbox: deque[ev.Event] = deque()
+        self._health_every, self._health_at = 0.0, 0.0
+        self._loaded_at, self._fails_after = 0.0, None
+        self._config: Config | None = None
+        self._where, self._candidate, self._connected = "", False, False
+        self._health_was: dict[str, Any] = {}
+        broker.deliver = self._delivered
+
+    # making and moving it
+
+    def config(self, changes: Mapping[str, Any]) -> bytes:
+        return tomli_w.dumps(dict(changes)).encode()
+
+    def provision(self, join: Join, live: bytes, environment: Mapping[str, str]) -> None:
+        self._anchor = from_key(bytes.fromhex(join.trust_anchor))
+        self.disk.write(parts(with_join(Memory(), join)))
+        self.disk.live = live
+        self.environment = environment
+
+    def start(self) -> None:
+        assert self.device is None, "it runs already"
+        assert self._anchor is not None, "it is not provisioned"
+        self.boots += 1
+        self._up, self._inbox = 0.0, deque()
+        self._health_every, self._connected, self._candidate = 0.0, False, False
+        self._where, self._config = self.address, None
+        memory = self.disk.memory()
+        facts = Facts(device_id=DEVICE, agent_version="1", enrolled_link=Link(mqtt=(self.address,)), limits=self.limits)
+        self.device = wake(facts, memory, advance_all(self._anchor, memory.trust))
+        booted = ev.Booted(
+            boot_id=f"boot-{self.boots}", machine_boot_id=f"machine-{self.machine_boots}", live=self.disk.live
+        )
+        self._feed(booted)
+        self._pump()
+
+    def kill(self) -> None:
+        self.device, self._connected = None, False
+        self.broker.subscribed = frozenset()
+
+    def reboot(self) -> None:
+        self.machine_boots += 1
+        self.kill()
+        self.start()
+
+    def disconnect(self) -> None:
+        self.wanted_network = False
+        self._pump()
+
+    def connect(self) -> None:
+        self.wanted_network = True
+        self._pump()
+
+    def answer_at(self, address: str, answers: bool) -> None:
+        self.doors = self.doors | {address} if answers else self.doors - {address}
+        self._pump()
+
+    def until(self, condition: Callable[[], bool], what: str, within_seconds: float = 60.0) -> None:
+        end = self._up + within_seconds
+        self._pump()
+        while not condition():
+            assert self._up < end, f"not within {within_seconds} s: {what}; {self._standing()}"
+            self._pass(min(STEP_SECONDS, end - self._up))
+
+    def idle(self, seconds: float) -> None:
+        self._pump()
+        end = self._up + seconds
+        while self._up < end:
+            jump = self._next_at() - self._up
+            self._pass(min(max(jump, STEP_SECONDS), end - self._up))
+
+    def set_clock(self, *, synced: bool, ahead_ms: int = 0) -> None:
+        self.synced, self.ahead_ms = synced, ahead_ms
+        self._pump(tick=True)
+
+    def fill_disk(self, full: bool) -> None:
+        self.disk.full = full
+
+    def edit(self, data: bytes | None) -> None:
+        self.disk.live = data
+        if self.device is not None:
+            self._put(self._live_seen())
+            self._pump()
+
+    def live(self) -> bytes | None:
+        return self.disk.live
+
+    def durable(self) -> Mapping[str, bytes]:
+        return dict(self.disk.files)
+
+    def roll_back_by_hand(self, version: str) -> None:
+        self._put(ev.RolledBackByHand(version))
+        self._pump()
+
+    def reports(self) -> list[Report]:
+        self._pump()
+        return [wire.decode(data, Report, limit_bytes=wire.REPORT_BYTES_MAX) for data in self._said("/report")]
+
+    def responses(self) -> list[Response]:
+        self._pump()
+        return [wire.decode(data, Response, limit_bytes=wire.RESPONSE_BYTES_MAX) for data in self._said("/response")]
+
+    # the shell
+
+    def now(self) -> ev.Now:
+        """What its own clock says."""
+        return ev.Now(wall_ms=self.broker.wall_ms + self.ahead_ms, synced=self.synced, uptime_seconds=self._up)
+
+    def _pass(self, seconds: float) -> None:
+        self._up += seconds
+        self.broker.wall_ms += round(seconds * 1000)
+        self._pump()
+
+    def _next_at(self) -> float:
+        health = self._health_at + self._health_every if self._health_every else float("inf")
+        return min(health, due_at(self.device) if self.device is not None else float("inf"))
+
+    def _pump(self, *, tick: bool = False) -> None:
+        """Everything that can happen now, until nothing does."""
+        for _ in range(10_000):
+            if self.device is None:
+                return
+            self._mind_the_link()
+            if self._inbox:
+                self._feed(self._inbox.popleft())
+            elif self._health_every and self._up >= self._health_at + self._health_every:
+                self._feed(self._health_seen())
+            elif tick or due_at(self.device) <= self._up:
+                tick = False
+                before = self.device
+                self._feed(ev.Ticked())
+                assert self.device is None or due_at(self.device) > self._up or self._inbox or self.device != before, (
+                    f"it says that it is due and does nothing: {self._standing()}"
+                )
+            else:
+                return
+        raise AssertionError(f"it does not come to rest: {self._standing()}")
+
+    def _mind_the_link(self) -> None:
+        possible = self.wanted_network and self._where in self.doors
+        if possible and not self._connected:
+            self._connected = True
+            self._put(ev.Connected(candidate=self._candidate))
+        elif self._connected and not possible:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._connected = False
+        self.broker.subscribed = frozenset()
+        self._inbox = deque(event for event in self._inbox if not isinstance(event, ev.Arrived | ev.Acknowledged))
+        self._put(ev.Disconnected())
+
+    def _put(self, event: ev.Event) -> None:
+        self._inbox.append(event)
+
+    def _delivered(self, topic: str, payload: bytes, retained: bool) -> None:
+        if self._connected:
+            self._put(ev.Arrived(topic, payload, retained))
+
+    def _feed(self, event: ev.Event) -> None:
+        """One event and what comes of it, as the real shell does: memory first, then each effect."""
+        waiting = deque([event])
+        try:
+            while waiting and self.device is not None:
+                after, effects = step(self.device, waiting.popleft(), self.now())
+                self.disk.write(parts(after.memory))
+                self.device = after
+                for effect in effects:
+                    self.disk.intended(effect)
+                    self.disk.spend()
+                    waiting.extend(self._perform(effect))
+        except PowerCut:
+            self.kill()
+
+    def _perform(self, effect: do.Effect) -> list[ev.Event]:  # one line a kind of effect
+        match effect:
+            case do.Subscribe(topics):
+                self.broker.subscribe(topics)
+            case do.Unsubscribe(topics):
+                self.broker.unsubscribe(topics)
+            case do.Publish():
+                self._publish(effect)
+            case do.Look(release=None, blob=blob):
+                return [ev.Looked(blob=blob, data=self.disk.blobs.get(str(blob)))]
+            case do.Look(release=release):
+                return [ev.Looked(release=release, data=self.disk.releases.get(str(release)))]
+            case do.FetchOverHttp(topic):
+                return [ev.FetchedOverHttp(topic=topic, data=None)]
+            case do.KeepRelease(digest, envelope):
+                self.disk.releases[digest] = envelope
+            case do.KeepBlob(digest, data):
+                self._keep(digest, data)
+            case do.Stage(installed, data):
+                return [self._stage(installed, data)]
+            case do.Switch(installed) | do.WriteLive(installed):
+                return self._switch(installed)
+            case do.LoadLive(fallback):
+                return self._load_live(fallback)
+            case do.UseLink(link, candidate):
+                self._use_link(link, candidate)
+            case do.ReadLogs(request_id, lines):
+                return [ev.LogsRead(request_id=request_id, lines=("a line",) * min(lines, 2))]
+            case do.LookAtHealth(every_seconds):
+                self._health_every = every_seconds
+                return [self._health_seen()]
+            case do.LookAtLive():
+                return [self._live_seen()]
+            case do.Prune(releases, blobs):
+                self.disk.releases = {key: data for key, data in self.disk.releases.items() if key in releases}
+                self.disk.blobs = {key: data for key, data in self.disk.blobs.items() if key in blobs}
+            case do.Log():
+                pass
+            case _:
+                assert_never(effect)
+        return []
+
+    def _publish(self, effect: do.Publish) -> None:
+        if self._connected:
+            self.broker.publish(effect.topic, effect.payload, retain=effect.retain)
+            if effect.seq is not None:
+                self._put(ev.Acknowledged(effect.seq))
+
+    def _keep(self, digest: str, data: bytes) -> None:
+        try:
+            self.disk.keep_blob(digest, data)
+        except DiskFull:
+            return
+
+    def _stage(self, installed: Installed, data: bytes) -> ev.Event:
+        try:
+            Config.from_bytes(data, installed.format).validate(self.environment)
+            self.disk.keep_blob(installed.file, data)
+        except ConfigError as why:
+            return ev.StageFailed(code=Cause.INVALID, detail=str(why))
+        except DiskFull:
+            return ev.StageFailed(code=Cause.DISK, detail="no space left on device")
+        return ev.Staged()
+
+    def _switch(self, installed: Installed) -> list[ev.Event]:
+        data = self.disk.blobs.get(installed.file)
+        if data is None:
+            return [ev.SwitchFailed(code=Cause.DISK, detail="its file is not in the store")]
+        self.disk.live = data
+        self._load(Config.from_bytes(data, installed.format))
+        assert self._config is not None
+        return [ev.Switched(effective_hash=self._config.effective_hash(self.environment, b"key"))]
+
+    def _load_live(self, fallback: Installed) -> list[ev.Event]:
+        try:
+            config = Config.from_bytes(self.disk.live or b"\xff")
+            config.validate(self.environment)
+        except ConfigError:
+            back = self.disk.blobs.get(fallback.file)
+            assert back is not None, "what was committed is not in the store"
+            self.disk.live = back
+            config = Config.from_bytes(back, fallback.format)
+        self._load(config)
+        return [self._live_seen()]
+
+    def _load(self, config: Config) -> None:
+        if self._config is not None and config.to_dict() == self._config.to_dict():
+            return  # nothing is affected, nothing restarts
+        self._config, self._loaded_at = config, self._up
+        self.ran.append(config.declared_hash())
+
+    def _live_seen(self) -> ev.LiveSeen:
+        data, hashed = self.disk.live, None
+        try:
+            hashed = Config.from_bytes(data or b"\xff").effective_hash(self.environment, b"key")
+        except ConfigError:
+            pass
+        return ev.LiveSeen(data=data, effective_hash=hashed)
+
+    def _health_seen(self) -> ev.HealthSeen:
+        self._health_at = self._up
+        sensors = self._config.effective(self.environment)["sensors"]["devices"] if self._config is not None else []
+        age = self._up - self._loaded_at
+        working = [one["name"] for one in sensors if age < one.get("fail_after_seconds", float("inf"))]
+        status = HealthStatus.HEALTHY if len(working) == len(sensors) else HealthStatus.UNHEALTHY
+        return ev.HealthSeen(
+            {"status": status.value, "ingest": {"adapters_connected": working, "devices_configured": len(sensors)}}
+        )
+
+    def _use_link(self, link: Link | None, candidate: bool) -> None:
+        where = (link or Link(mqtt=(self.address,))).mqtt[0]
+        self._candidate = candidate
+        if where != self._where:
+            self._where = where
+            if self._connected:
+                self._lose()
+
+    def _said(self, ending: str) -> list[bytes]:
+        return [data for topic, data in self.broker.published if topic.endswith(ending)]
+
+    def _standing(self) -> str:
+        if self.device is None:
+            return "it is down"
+        memory = self.device.memory
+        return (
+            f"up {self._up:.1f} s, trial {memory.trial}, result {memory.state.result}, refused {memory.state.refused}"
+        )
+
+
+def file_digest(data: bytes) -> str:
+    """The store's name for a file."""
+    return digest_of(data)
