@@ -21,10 +21,15 @@ from pyvorin_edge.vocabulary import Role
 
 
 class Enrolled(msgspec.Struct, frozen=True):
-    """The join document and where the fleet was at enrolment."""
+    """The join document."""
 
     join: Join
-    whereabouts: Whereabouts
+
+    @property
+    def whereabouts(self) -> Whereabouts:
+        """Where the fleet was at enrolment; without CAs the pinned one counts (server_ca.pem)."""
+        link = self.join.link
+        return Whereabouts(mqtt=link.mqtt, http=link.http, ca_pem=link.ca_pem)
 
 
 def read_enrolled(place: StateDir) -> Enrolled | None:
@@ -35,9 +40,15 @@ def read_enrolled(place: StateDir) -> Enrolled | None:
         return None
     except OSError as why:
         raise LinkError(f"{place.join}: cannot be read: {why.strerror}") from None
-    join = parse_join(body)
-    ca_pem = join.link.ca_pem or (_text(place),)
-    return Enrolled(join, Whereabouts(mqtt=join.link.mqtt, http=join.link.http, ca_pem=ca_pem))
+    return Enrolled(parse_join(body))
+
+
+def read_server_ca(place: StateDir) -> str:
+    """The server CA that the token named, in PEM; LinkError if it cannot be read."""
+    try:
+        return place.server_ca.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as why:
+        raise LinkError(f"{place.server_ca}: cannot be read: {why}; provision again") from None
 
 
 def read_trust(place: StateDir, documents: tuple[bytes, ...]) -> Trust:
@@ -79,10 +90,3 @@ def _channel_of(join: Join) -> str | None:
         return None
     channel = said.get("channel") if isinstance(said, dict) else None
     return channel if isinstance(channel, str) else None
-
-
-def _text(place: StateDir) -> str:
-    try:
-        return place.server_ca.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as why:
-        raise LinkError(f"{place.server_ca}: cannot be read: {why}; provision again") from None

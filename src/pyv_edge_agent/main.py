@@ -28,9 +28,9 @@ from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
-from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_trust, with_join
+from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
 from pyv_edge_agent.link.fetching import fetch_topic
-from pyv_edge_agent.link.interface import Link
+from pyv_edge_agent.link.interface import Link, Passport
 from pyv_edge_agent.link.mqtt import MqttLink
 from pyv_edge_agent.link.none import NoLink
 from pyv_edge_agent.logs import AgentLog
@@ -41,6 +41,7 @@ from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
 from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, held_releases, read_memory
 from pyv_edge_agent.watch import FileWatch
 from pyvorin_edge import topics
+from pyvorin_edge.cadence import RECONNECT_MAX_SECONDS
 from pyvorin_edge.config.problem import refuse
 from pyvorin_edge.identity import DeviceId, device_id_of
 from pyvorin_edge.trust import Link as Whereabouts
@@ -69,6 +70,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: the operator's word on the clock, before the machine's
     clock: ClockWord | None = None
     limits: Limits = Limits()
+    #: the longest delay between two tries to connect
+    reconnect_seconds_max: float = RECONNECT_MAX_SECONDS
 
 
 class EdgeAgent:
@@ -186,7 +189,7 @@ class EdgeAgent:
             health=daily.health,
             logs=self._log.lines.last,
             environment=self._environment,
-            fetch=lambda link, topic: fetch_topic(link, self._place.credentials, topic),
+            fetch=lambda link, topic: fetch_topic(link, self._passport(), topic),
             device_key=key,
             enrolled=where,
         )
@@ -197,7 +200,16 @@ class EdgeAgent:
         if not where.mqtt:
             return NoLink()
         use = device.memory.state.link or where
-        return MqttLink(self._place.credentials, use, clock_ms=self._clock.wall_ms, pace=device.pace)
+        return MqttLink(
+            self._passport(),
+            use,
+            clock_ms=self._clock.wall_ms,
+            pace=device.pace,
+            delay_seconds_max=self._options.reconnect_seconds_max,
+        )
+
+    def _passport(self) -> Passport:
+        return Passport(self._place.credentials, read_server_ca(self._place))
 
     def _daily_place(self, device_id: DeviceId, key: bytes, enrolled: Enrolled | None) -> Place:
         http = enrolled.whereabouts.http if enrolled is not None else ()

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 import tomli_w
-from conformance.subject import Able, Carrier, Subject
-from running import agent_process
-from running.broker import Doorway, MqttCarrier, RealBroker, real_broker
 
+from conformance.subject import Able, Carrier, Subject
 from pyv_edge_agent.control import ask
 from pyvorin_edge import topics, wire
 from pyvorin_edge.report import Join, Report, Response
+from running import agent_process
+from running.broker import Doorway, MqttCarrier, RealBroker, real_broker
 
 REACH_SECONDS = 4.0
 POLL_SECONDS = 0.02

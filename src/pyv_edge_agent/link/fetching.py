@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from pyv_edge_agent.link.http import Https
-from pyv_edge_agent.link.interface import Credentials, LinkError
-from pyv_edge_agent.link.tls import client_context
+from pyv_edge_agent.link.interface import LinkError, Passport
+from pyv_edge_agent.link.tls import device_context
 from pyvorin_edge import topics, wire
 from pyvorin_edge.topics import Kind
 from pyvorin_edge.trust import Link as Whereabouts
@@ -14,12 +14,12 @@ from pyvorin_edge.trust import Link as Whereabouts
 logger = logging.getLogger(__name__)
 
 
-def fetch_topic(whereabouts: Whereabouts, credentials: Credentials, topic: str) -> bytes | None:
+def fetch_topic(whereabouts: Whereabouts, passport: Passport, topic: str) -> bytes | None:
     """What is retained at `topic`, not verified, from the first controller that has it; none if that failed."""
     path, limit_bytes = _path_of(topic)
     for url in whereabouts.http:
         try:
-            tls = client_context(whereabouts.ca_pem, credentials)
+            tls = device_context(whereabouts, passport)
             return Https(url, tls).get(path, limit_bytes=limit_bytes)
         except LinkError as why:
             logger.warning("%s was not fetched: %s", topic, why)

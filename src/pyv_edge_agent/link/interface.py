@@ -33,6 +33,13 @@ class Credentials(msgspec.Struct, frozen=True):
     key: Path
 
 
+class Passport(msgspec.Struct, frozen=True):
+    """What the device shows, and by which server CA it knows the fleet where a link names none."""
+
+    credentials: Credentials
+    server_ca_pem: str
+
+
 class Listener(Protocol):
     """Who is told. Called in the link's threads: only enqueue, and return."""
 

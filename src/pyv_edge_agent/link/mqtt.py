@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from pyv_edge_agent.link.interface import Credentials, LinkError, Listener, Self
+from pyv_edge_agent.link.interface import LinkError, Listener, Passport, Self
 from pyv_edge_agent.link.session import Session, Terms
-from pyv_edge_agent.link.tls import client_context
+from pyv_edge_agent.link.tls import device_context
 from pyvorin_edge import cadence
 from pyvorin_edge.orders import Pace
 from pyvorin_edge.trust import Link as Whereabouts
@@ -52,21 +52,23 @@ class MqttLink:
 
     def __init__(
         self,
-        credentials: Credentials,
+        passport: Passport,
         whereabouts: Whereabouts,
         *,
         clock_ms: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
         pace: Pace | None = None,
+        delay_seconds_max: float = cadence.RECONNECT_MAX_SECONDS,
     ) -> None:
         pace = pace or Pace()
-        self._credentials = credentials
+        self._passport = passport
         self._clock_ms = clock_ms
         self._monotonic = monotonic
         self._chance = chance
         self._keepalive_seconds = pace.keepalive_seconds
         self._reconnect_seconds = pace.reconnect_seconds
+        self._delay_seconds_max = delay_seconds_max
         self._changed = threading.Condition()
         self._whereabouts = whereabouts
         self._move = 0
@@ -150,7 +152,7 @@ class MqttLink:
     def _delay_after(self, delay: float | None) -> float:
         if delay is None:
             return cadence.first_delay_seconds(self._reconnect_seconds, self._chance())
-        return cadence.next_delay_seconds(delay, self._chance())
+        return min(self._delay_seconds_max, cadence.next_delay_seconds(delay, self._chance()))
 
     def _session_of(self, me: Self, listener: Listener) -> float:
         """One session from connect to end; the seconds that it stood."""
@@ -197,5 +199,5 @@ class MqttLink:
             conn=self._conn + 1,
             whereabouts=where,
         )
-        tls = client_context(where.ca_pem, self._credentials)
+        tls = device_context(where, self._passport)
         return Session(me, terms, tls, listener, self._clock_ms), address

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 
-from pyv_edge_agent.link.interface import Credentials, LinkError
+from pyv_edge_agent.link.interface import Credentials, LinkError, Passport
+from pyvorin_edge.trust import Link as Whereabouts
 
 
 def client_context(ca_pem: Sequence[str], credentials: Credentials | None = None) -> ssl.SSLContext:
@@ -21,6 +22,11 @@ def client_context(ca_pem: Sequence[str], credentials: Credentials | None = None
     if credentials is not None:
         _load(context, credentials)
     return context
+
+
+def device_context(whereabouts: Whereabouts, passport: Passport) -> ssl.SSLContext:
+    """For a device that speaks with its fleet there; LinkError as above."""
+    return client_context(whereabouts.ca_pem or (passport.server_ca_pem,), passport.credentials)
 
 
 def unverified_context() -> ssl.SSLContext:

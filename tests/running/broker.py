@@ -1,0 +1,201 @@
+"""A real mosquitto with TLS and its authority, and a controller's place on it, for tests of one real agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pyv_fleet.broker.fetch import obtain
+from pyv_fleet.broker.interface import BrokerAddress
+from pyv_fleet.broker.mosquitto import ManagedBroker
+from pyv_fleet.broker.settings import BrokerSettings, Identity, TlsFiles
+from pyv_fleet.trust import certificates
+from pyv_fleet.trust.authority import Authority, Pair
+
+
+class RealBroker:
+    """Our managed mosquitto, started from the main thread; `stop` ends it."""
+
+    def __init__(self, root: Path) -> None:
+        self.authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], datetime.now(UTC))
+        self._runner = asyncio.Runner()
+        self.settings = _settings(root, self.authority)
+        crl = self.authority.places.device_crl.read_bytes()
+        self._broker = ManagedBroker(obtain(), self.settings, crl)
+        self._runner.run(self._broker.start())
+
+    @property
+    def server_ca_pem(self) -> str:
+        return self.authority.places.server_ca.certificate.read_text()
+
+    def enrol(self, device_id: str) -> tuple[bytes, bytes]:
+        """Certificate and key of a device, in PEM."""
+        key = certificates.new_key()
+        request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+        der = request.public_bytes(serialization.Encoding.DER)
+        made = self.authority.issue(der, device_id, datetime.now(UTC))
+        return certificates.pem_of(made), certificates.private_pem(key)
+
+    def stop(self) -> None:
+        self._runner.run(self._broker.stop())
+        self._runner.close()
+
+
+class MqttCarrier:
+    """The controller's place on the broker: publishes, and keeps all that devices said."""
+
+    def __init__(self, broker: RealBroker) -> None:
+        self.said: list[tuple[str, bytes]] = []
+        self.retained: set[str] = set()
+        self._listening = threading.Event()
+        tls = broker.settings.tls
+        context = ssl.create_default_context(cafile=str(tls.server_ca))
+        context.load_cert_chain(tls.controller.certificate, tls.controller.key)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"@test-{secrets.token_hex(4)}")
+        self._client.tls_set_context(context)
+        self._client.on_connect = self._on_connect
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = lambda *_: self._listening.set()
+        self._client.connect(*broker.settings.controller)
+        self._client.loop_start()
+        assert self._listening.wait(10), "the controller's place is not listening"
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        if retain:
+            self.retained.add(topic)
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(10)
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def forget(self) -> None:
+        """Clear all that is retained."""
+        for topic in self.retained:
+            self._client.publish(topic, b"", qos=1, retain=True).wait_for_publish(10)
+        self.retained.clear()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, *_: Any) -> None:
+        self._client.subscribe("pyvorin/#", 1)
+
+    def _on_message(self, client: Any, userdata: Any, message: paho.MQTTMessage) -> None:
+        if message.payload:
+            if message.topic.endswith("/presence"):
+                self.retained.add(message.topic)
+            self.said.append((message.topic, bytes(message.payload)))
+
+
+class Doorway:
+    """An address in front of the broker that may be shut: then whoever is inside is cut, and nobody gets in."""
+
+    def __init__(self, behind: BrokerAddress) -> None:
+        self._behind = behind
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self._port = int(probe.getsockname()[1])
+        self._server: socket.socket | None = None
+        self._inside: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def open(self) -> None:
+        if self._server is None:
+            self._server = socket.create_server(("127.0.0.1", self._port), reuse_port=False)
+            threading.Thread(target=self._admit, args=(self._server,), daemon=True).start()
+
+    def shut(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            server.close()
+        with self._lock:
+            inside, self._inside = self._inside, set()
+        for one in inside:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _admit(self, server: socket.socket) -> None:
+        while True:
+            try:
+                outer, _ = server.accept()
+                inner = socket.create_connection(self._behind)
+            except OSError:
+                return
+            with self._lock:
+                self._inside |= {outer, inner}
+            for source, sink in ((outer, inner), (inner, outer)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for one in (source, sink):
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def real_broker() -> Iterator[RealBroker]:
+    """A broker of its own in a temporary directory."""
+    with tempfile.TemporaryDirectory(prefix="pyv-broker-") as place:
+        broker = RealBroker(Path(place))
+        try:
+            yield broker
+        finally:
+            broker.stop()
+
+
+def _settings(root: Path, authority: Authority) -> BrokerSettings:
+    places = authority.places
+    devices, controller = _free_ports(2)
+    return BrokerSettings(
+        directory=root / "broker",
+        devices=BrokerAddress("127.0.0.1", devices),
+        controller=BrokerAddress("127.0.0.1", controller),
+        tls=TlsFiles(
+            server=_identity(places.server),
+            server_ca=places.server_ca.certificate,
+            device_ca=places.device_ca.certificate,
+            controller_ca=places.controller_ca.certificate,
+            controller=_identity(places.controller),
+            canary=_identity(places.canary),
+            probe=_identity(places.probe),
+        ),
+    )
+
+
+def _identity(pair: Pair) -> Identity:
+    return Identity(pair.certificate, pair.key)
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [each.getsockname()[1] for each in held]
+    finally:
+        for each in held:
+            each.close()
