@@ -1,4 +1,4 @@
-"""The five-minute tour against a running demo; each step asserts on what the real agents did (issue: the whole loop)."""
+"""The five-minute tour against a running demo; each step asserts on what the real agents did."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import re
 import signal
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
-import tomllib
+
 from running.demo import BIN, Agent, Demo, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -71,7 +72,9 @@ def test_1_a_fourth_agent_is_provisioned_with_one_command_and_joins_within_5_s(d
 
 def test_2_a_release_reaches_every_device_by_a_canary_and_a_refresh_changes_nothing(demo: Demo, tmp_path: Path) -> None:
     config = edited(demo.agents[0], {"sensors": {"poll_interval_seconds": 2.0}}, tmp_path / "config.toml")
-    demo.cli("release", "create", "--version", "1.1", "--config", str(config), "--gate-within", "15", "--gate-hold", "2")
+    demo.cli(
+        "release", "create", "--version", "1.1", "--config", str(config), "--gate-within", "15", "--gate-hold", "2"
+    )
     rollout = demo.json(
         "rollout", "create", "--channel", "stable", "--release", "1.1", "--wave", "1%", "--wave", "100%",
         "--soak", "1", "--reason", "tour", "--wait", "--timeout", "80",
@@ -82,9 +85,7 @@ def test_2_a_release_reaches_every_device_by_a_canary_and_a_refresh_changes_noth
     golden = demo.json("release", "show", "1.1")["golden_hash"]
     assert {agent.config_hash() for agent in demo.agents} == {golden}
     assert {agent.config.read_bytes() for agent in demo.agents} == {config.read_bytes()}
-    until(
-        lambda: demo.json("health")["healthy_count"] == 104, within=20, what="the whole fleet is healthy"
-    )
+    until(lambda: demo.json("health")["healthy_count"] == 104, within=20, what="the whole fleet is healthy")
     before = {agent.id: (applied_count(agent), agent.config.stat().st_mtime_ns) for agent in demo.agents}
     generation = demo.json("channel", "show", "stable")["generation"]
     demo.cli("channel", "refresh", "stable", "--reason", "tour")
@@ -109,8 +110,8 @@ def test_3_a_wrong_config_is_refused_and_a_bad_one_stops_at_one_real_canary(demo
 
     demo.cli("release", "create", "--version", "1.2-forced", "--config", str(senseless), "--skip-validation")
     forced = demo.json(
-        "rollout", "create", "--channel", "stable", "--release", "1.2-forced", "--wave", "kind=real:1", "--wave", "100%",
-        "--soak", "1", "--reason", "forced", "--wait", "--timeout", "60", code=7,
+        "rollout", "create", "--channel", "stable", "--release", "1.2-forced", "--wave", "kind=real:1",
+        "--wave", "100%", "--soak", "1", "--reason", "forced", "--timeout", "60", code=7,
     )  # fmt: skip
     assert forced["state"] == "reverted"
     assert forced["waves"][0]["failed"] == 1

@@ -6,14 +6,13 @@ import contextlib
 import io
 from pathlib import Path
 
-from running import article
-
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.hardware import find_serial
 from pyvorin_edge.canonical import config_hash
 from pyvorin_edge.identity import device_id_of
 from pyvorin_edge.packaging.verifier import BundleVerifier
+from running import article
 
 CPUINFO = "processor\t: 0\nmodel name\t: ARMv7\n\nHardware\t: BCM2835\nSerial\t\t: 10000000deadbeef\nModel\t: Pi 4\n"
 
