@@ -44,6 +44,10 @@ class ApiContext:
     #: names by which clients reach this server, beside localhost and addresses
     hosts: tuple[str, ...] = ()
     #: set when the server ends: endless answers end too
+    #: of the managed broker while it runs
+    broker_pid: Callable[[], int | None] = lambda: None
+    #: messages of devices that wait to be stored
+    backlog: Callable[[], int] = lambda: 0
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Kept = field(default_factory=Kept)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from litestar import get
 from litestar.params import QueryParameter
 
-from pyv_fleet.api.context import HasDesk
+from pyv_fleet.api.context import HasContext, HasDesk
 from pyv_fleet.api.guards import may
 from pyv_fleet.core.views import AttentionView, FleetView, SnapshotView
 from pyv_fleet.core.words import AuthScope
@@ -17,9 +18,9 @@ Cpu = Annotated[float, QueryParameter(name="max_cpu", ge=0, le=100, description=
 
 
 @get("/v1/fleet", opt=may(AuthScope.READ))
-async def fleet(desk: HasDesk) -> FleetView:
+async def fleet(context: HasContext) -> FleetView:
     """The fleet: its name, root key, trust version, addresses."""
-    return await desk.fleet()
+    return msgspec.structs.replace(await context.desk.fleet(), broker_pid=context.broker_pid())
 
 
 @get("/v1/fleet/snapshot", opt=may(AuthScope.READ))

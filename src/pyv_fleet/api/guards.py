@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
@@ -78,7 +79,7 @@ async def identify(connection: Connection, context: ApiContext) -> Caller:
 
 def client_certificate(connection: Connection) -> x509.Certificate | None:
     """The certificate that the client proved to hold in the handshake, verified by the device CA, perhaps expired."""
-    extensions: dict[str, object] = connection.scope.get("extensions") or {}
+    extensions: Mapping[str, object] = connection.scope.get("extensions") or {}
     der = extensions.get(CERTIFICATE_KEY)
     return x509.load_der_x509_certificate(der) if isinstance(der, bytes) else None
 

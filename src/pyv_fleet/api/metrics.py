@@ -51,6 +51,8 @@ async def _gather(context: ApiContext) -> bytes:
     gauge = Gauge("pyvorin_fleet_rollouts", "Rollouts by state, of the last hundred", ["state"], registry=registry)
     for state in RolloutState:
         gauge.labels(state.value).set(sum(one.state is state for one in rollouts.items))
+    lag = Gauge("pyvorin_fleet_ingest_lag", "Messages of devices that wait to be stored", registry=registry)
+    lag.set(context.backlog())
     return generate_latest(registry)
 
 

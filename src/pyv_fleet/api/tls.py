@@ -28,7 +28,7 @@ class CertificateProtocol(HttpToolsProtocol):
         """Into the scope of each request on the connection."""
         super().on_message_begin()
         if self._certificate:
-            self.scope.setdefault("extensions", {})[CERTIFICATE_KEY] = self._certificate  # type: ignore[index, call-overload]
+            self.scope.setdefault("extensions", {})[CERTIFICATE_KEY] = self._certificate  # type: ignore[assignment]
 
 
 def server_context(certificate: str, key: str, device_ca: str) -> ssl.SSLContext:

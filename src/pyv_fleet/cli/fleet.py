@@ -44,7 +44,7 @@ def init(
     The root and release keys are made in the operator's home and never come near the controller's.
     """
     from pyv_fleet import settings as s
-    from pyv_fleet.cli.founding import found_fleet
+    from pyv_fleet.cli.founding import make_homes
 
     wanted = s.Settings(
         fleet=name,
@@ -54,7 +54,7 @@ def init(
         broker=s.BrokerSection(host=listen, port=mqtt_port),
         article=s.ArticleSettings(channel=article_channel),
     )
-    found_fleet(data, operator, s.parse_settings(s.settings_text(wanted)))
+    make_homes(data, operator, s.parse_settings(s.settings_text(wanted)))
     click.echo(f"fleet {name}: made. Start it with\n  pyv-fleet serve --data {data}", err=True)
 
 

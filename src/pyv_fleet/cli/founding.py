@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OPERATOR: Final = "operator"
 
 
-def found_fleet(data: Path, operator: Path, settings: Settings) -> None:
+def make_homes(data: Path, operator: Path, settings: Settings) -> None:
     """Make both homes; CliError (conflict) if another fleet's stand there."""
     from pyv_fleet.trust.authority import Authority
 
@@ -89,14 +89,17 @@ def _token(operator: Path) -> str:
 
 
 async def _store(data: Path, settings: Settings, trust: Trust, token: str, now_ms: int) -> None:
+    from pyv_fleet.engine.assembly import found_fleet
     from pyv_fleet.store import fleet, tokens
     from pyv_fleet.store import trust as documents
     from pyv_fleet.store.database import Database
 
     database = await Database.open(fleet_settings.store_url(settings, data))
     try:
+        await found_fleet(database, settings.fleet, trust.anchor_key.hex(), now_ms)
         async with database.begin() as connection:
-            known = await fleet.found(connection, settings.fleet, trust.anchor_key.hex(), now_ms)
+            known = await fleet.get(connection)
+            assert known is not None, "found_fleet has made it"
             if (known.name, known.root_key) != (settings.fleet, trust.anchor_key.hex()):
                 raise CliError(f"the store holds fleet {known.name!r} already", Exit.CONFLICT)
             if await documents.document(connection, trust.version) is None:
