@@ -42,6 +42,8 @@ class _Waiting:
     """A word that is not stored yet, and whom to tell when it is."""
 
     word: Word
+    #: of the controller, on which it came
+    connection: int
     acknowledge: Callable[[], None]
 
 
@@ -105,7 +107,7 @@ class Intake:
             self.dropped[word] += 1
             message.acknowledge()
             return
-        self._waiting.append(_Waiting(word, message.acknowledge))
+        self._waiting.append(_Waiting(word, self._presences.connection, message.acknowledge))
         self._wake.set()
 
     async def accept_report(self, device_id: str, raw: bytes) -> None:
@@ -114,7 +116,7 @@ class Intake:
         if isinstance(report, str):
             raise Invalid("report refused", report, (report,))
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(Word(device_id, report, False), lambda: _settle(stored)))
+        self._waiting.append(_Waiting(Word(device_id, report, False), 0, lambda: _settle(stored)))
         self._wake.set()
         await stored
 
@@ -168,11 +170,11 @@ class Intake:
                 if device_id in batch.known:
                     batch.put(device_id, statuses.after_end(batch.known[device_id].status))
             for each in waiting:
-                self._take(batch, each.word)
+                self._take(batch, each.word, each.connection)
             await self._save(connection, batch)
         return batch.heard(), batch.questions
 
-    def _take(self, batch: _Batch, word: Word) -> None:
+    def _take(self, batch: _Batch, word: Word, connection: int) -> None:
         if word.device_id not in batch.known:
             self.dropped["not enrolled"] += 1
             return
@@ -182,8 +184,11 @@ class Intake:
                 self._take_report(batch, word.device_id, word.said)
             case Beat():
                 self._take_beat(batch, word.device_id, word.said)
+            case Presence(state=PresenceState.OFFLINE):
+                if connection == self._presences.connection:  # else our own connection ended meanwhile
+                    self._take_end(batch, word.device_id, word.said)
             case Presence():
-                self._take_presence(batch, word.device_id, word.said, retained=word.retained)
+                self._take_birth(batch, word.device_id, word.said, retained=word.retained)
 
     def _take_report(self, batch: _Batch, device_id: str, report: Report) -> None:
         status = batch.known[device_id].status
@@ -217,13 +222,14 @@ class Intake:
             case _:
                 self.dropped["late"] += 1
 
-    def _take_presence(self, batch: _Batch, device_id: str, said: Presence, *, retained: bool) -> None:
+    def _take_end(self, batch: _Batch, device_id: str, said: Presence) -> None:
         device, status = batch.known[device_id]
         session, stored = Session(said.boot, said.conn), Session(status.boot, status.conn)
-        if said.state is PresenceState.OFFLINE:
-            grace = self._paces.will_grace_seconds(device.channel)
-            self._presences.ended(device_id, session, stored, self._monotonic(), grace)
-            return
+        grace = self._paces.will_grace_seconds(device.channel)
+        self._presences.ended(device_id, session, stored, self._monotonic(), grace)
+
+    def _take_birth(self, batch: _Batch, device_id: str, said: Presence, *, retained: bool) -> None:
+        status, session = batch.known[device_id].status, Session(said.boot, said.conn)
         if said.boot < status.boot and said.boot_id != status.boot_id:
             return  # an older start: its report will show whether it is a clone
         self._presences.born(device_id, session, said.boot_id, live=not retained)

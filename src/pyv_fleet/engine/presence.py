@@ -36,14 +36,18 @@ class Presences:
         self._ended: dict[str, Session] = {}
         self._pending: dict[str, tuple[Session, float]] = {}
         self._up_since = 0.0
+        #: which of the controller's own connections stands or stood last: what was heard on another is its past
+        self.connection = 0
 
     def link_up(self, now: float) -> None:
         """The controller's own connection stands: nobody was born on it yet."""
         self._up_since = now
+        self.connection += 1
         self._births = {name: birth._replace(live=False) for name, birth in self._births.items()}
 
     def link_down(self) -> None:
         """It ended: ends that came just before may be the broker's own doing."""
+        self.connection += 1
         self._pending.clear()
 
     def born(self, device_id: str, session: Session, boot_id: str, *, live: bool) -> None:
