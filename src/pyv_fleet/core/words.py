@@ -47,6 +47,19 @@ class MemberStanding(Word):
     DEFERRED = "deferred", "it was offline when the wave began"
 
 
+class PollFailure(Word):
+    """Why a device's `/health` could not be read (PROTOCOL 9): each kind keeps its own name."""
+
+    REFUSED = "refused", "nothing listens at its address"
+    TIMEOUT = "timeout", "it did not answer in time"
+    NETWORK = "network", "its address cannot be reached"
+    PROTOCOL = "protocol", "what it answers is no HTTP"
+    STATUS = "status", "it answers with another status than 200"
+    SIZE = "size", "its answer is too large"
+    JSON = "json", "its answer is no JSON"
+    FIELD = "field", "a field that is required is missing or of the wrong type"
+
+
 class AlertState(Word):
     """Where an alert stands."""
 
