@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,7 @@ def show(session: Session, device_id: str) -> None:
 @click.option(
     "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The config it begins with."
 )
+@click.option("--set", "settings", multiple=True, metavar="KEY.PATH=VALUE", help="Set a value of that config; repeat.")
 @click.option("--channel", default="stable", show_default=True)
 @label_option
 @with_session
@@ -63,6 +63,7 @@ def provision(
     device_id: str | None,
     out: Path,
     config: Path | None,
+    settings: tuple[str, ...],
     channel: str,
     labels: tuple[str, ...],
 ) -> None:
@@ -76,7 +77,10 @@ def provision(
         raise CliError(f"{out}: is not empty; provision into a new directory")
     spec = TokenSpec(uses=1, channel=channel, labels=labels_of(labels), device_id=known, valid_seconds=600)
     token = session.client.create_token(spec).token
-    _run_provisioning(session, token, known, serial, out, config)
+    who = ["--serial", serial] if serial is not None else ["--device-id", known]
+    words = [*who, "--out", str(out), *(["--config", str(config)] if config is not None else [])]
+    words += [word for setting in settings for word in ("--set", setting)]
+    _run_provisioning(session.context.api, token, words)
     made = {"device_id": known, "state_dir": str(out), "channel": channel, "labels": labels_of(labels)}
     show_one(session, made, columns_of(made))
     session.say(f"start it with: pyv-edge-agent run --state-dir {out}")
@@ -88,21 +92,14 @@ def _id_of(serial: str) -> str:
     return device_id_of(serial)
 
 
-def _run_provisioning(
-    session: Session, token: str, device_id: str, serial: str | None, out: Path, config: Path | None
-) -> None:
-    """The device's own program acts as the device; the token goes by a private file, never by argv."""
-    who = ["--serial", serial] if serial is not None else ["--device-id", device_id]
-    with tempfile.TemporaryDirectory() as folder:
-        token_file = Path(folder) / "token"
-        descriptor = os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(token + "\n")
-        command = [*_agent(), "provision", *who, "--api", session.context.api, "--token-file", str(token_file)]
-        command += ["--out", str(out), *(["--config", str(config)] if config is not None else [])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PROVISION_SECONDS, check=False)
+def _run_provisioning(api: str, token: str, words: Sequence[str]) -> None:
+    """The device's own program acts as the device; the token goes to its standard input, never into its arguments."""
+    command = [*_agent(), "provision", "--api", api, "--token-file", "-", *words]
+    done = subprocess.run(
+        command, input=token + "\n", capture_output=True, text=True, timeout=PROVISION_SECONDS, check=False
+    )
     if done.returncode != 0:
-        raise CliError(f"provisioning {device_id} failed:\n{(done.stderr or done.stdout).strip()}")
+        raise CliError(f"provisioning failed:\n{(done.stderr or done.stdout).strip()}")
 
 
 def _agent() -> list[str]:
