@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from running.controller import PahoDevice, Place, controller, until
 
 from pyv_fleet.broker.fetch import Mosquitto, obtain
 from pyv_fleet.core.release import build_release
@@ -31,6 +30,7 @@ from pyvorin_edge.vocabulary import (
     Standing,
     Verb,
 )
+from running.controller import PahoDevice, Place, controller, until
 
 Scene = Callable[[Place], Awaitable[None]]
 CONFIG = b"""
@@ -116,7 +116,7 @@ def test_a_restart_of_the_broker_marks_nobody_offline(play: Callable[[Scene], No
             assert place.broker.pid is not None
             os.kill(place.broker.pid, how)
             starts += 1
-            await until(lambda: place.broker.starts == starts and place.engine.ear.open, 20)
+            await _broker_back(place, starts)
             await asyncio.sleep(1.0)  # an end that came before the restart would take effect by now
             assert await is_at(place, device, Connectivity.ONLINE)
         await device.connect()
@@ -294,6 +294,10 @@ def test_many_reports_are_all_stored_in_batches(play: Callable[[Scene], None]) -
         assert place.engine.intake.backlog == 0
 
     play(scene)
+
+
+async def _broker_back(place: Place, starts: int) -> None:
+    await until(lambda: place.broker.starts == starts and place.engine.ear.open, 20)
 
 
 async def _reported(place: Place, device_id: str) -> bool:

@@ -1,0 +1,129 @@
+"""Polls many devices' `/health` at addresses that an operator gave: httptools over asyncio (PROTOCOL 9).
+
+One time limit for a whole exchange, a bounded answer, no redirects; each failure keeps its kind. An address that a
+device names is never polled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import httptools
+
+from pyv_fleet.core.words import PollFailure
+from pyv_fleet.link.device_http import Answer, PollError
+
+HEALTH_BYTES_MAX: Final = 64 * 1024
+HEAD_BYTES_MAX: Final = 16 * 1024
+PIECE_BYTES: Final = 16 * 1024
+
+
+class Address(NamedTuple):
+    """Where a device's health server answers."""
+
+    host: str
+    port: int
+
+
+def poll_many(
+    addresses: Sequence[Address], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
+) -> list[Answer | PollError]:
+    """`poll_all` for programs without an event loop of their own."""
+    return asyncio.run(poll_all(addresses, seconds=seconds, max_in_flight=max_in_flight, path=path))
+
+
+async def poll_all(
+    addresses: Sequence[Address], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
+) -> list[Answer | PollError]:
+    """What each address answered, in order: a 200 with its body, or why there is none."""
+    limit = asyncio.Semaphore(max_in_flight)
+
+    async def one(address: Address) -> Answer | PollError:
+        async with limit:
+            try:
+                return await poll(address, seconds=seconds, path=path)
+            except PollError as why:
+                return why
+
+    return list(await asyncio.gather(*(one(address) for address in addresses)))
+
+
+async def poll(address: Address, *, seconds: float = 5.0, path: str = "/health") -> Answer:
+    """One GET within `seconds`, all told; PollError says how it failed."""
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await _exchange(address, path)
+    except TimeoutError:
+        raise PollError(PollFailure.TIMEOUT, f"no whole answer within {seconds:g} s") from None
+    except ConnectionRefusedError:
+        raise PollError(PollFailure.REFUSED, f"nothing listens at {address.host}:{address.port}") from None
+    except httptools.HttpParserError as why:
+        raise PollError(PollFailure.PROTOCOL, f"no HTTP: {type(why).__name__} {str(why)[:200]!r}") from None
+    except (OSError, ValueError) as why:
+        raise PollError(PollFailure.NETWORK, str(why)) from None
+    if answer.status != 200:
+        raise PollError(PollFailure.STATUS, f"HTTP {answer.status}")
+    return answer
+
+
+class _Reply:
+    """What httptools calls back."""
+
+    def __init__(self) -> None:
+        self.body = bytearray()
+        self.head_done = False
+        self.done = False
+        #: the body ends by its own account, not with the connection
+        self.framed = False
+
+    def on_header(self, name: bytes, _value: bytes) -> None:
+        self.framed = self.framed or name.lower() in (b"content-length", b"transfer-encoding")
+
+    def on_headers_complete(self) -> None:
+        self.head_done = True
+
+    def on_body(self, piece: bytes) -> None:
+        self.body += piece
+        if len(self.body) > HEALTH_BYTES_MAX:
+            raise PollError(PollFailure.SIZE, f"more than {HEALTH_BYTES_MAX} bytes")
+
+    def on_message_complete(self) -> None:
+        self.done = True
+
+
+async def _exchange(address: Address, path: str) -> Answer:
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{address.port}\r\nConnection: close\r\n\r\n".encode("ascii"))
+        await writer.drain()
+        return await _read(reader)
+    finally:
+        writer.transport.abort()
+
+
+async def _read(reader: asyncio.StreamReader) -> Answer:
+    reply = _Reply()
+    parser = httptools.HttpResponseParser(reply)
+    head_bytes = 0
+    while not reply.done:
+        piece = await reader.read(PIECE_BYTES)
+        if not piece and reply.head_done and not reply.framed:
+            break  # a body without a length ends with the connection
+        if not piece:
+            raise PollError(PollFailure.PROTOCOL, "the connection ended in the middle of the answer")
+        head_bytes += 0 if reply.head_done else len(piece)
+        if head_bytes > HEAD_BYTES_MAX + PIECE_BYTES:
+            raise PollError(PollFailure.SIZE, f"headers of more than {HEAD_BYTES_MAX} bytes")
+        _feed(parser, piece)
+    return Answer(parser.get_status_code(), bytes(reply.body))
+
+
+def _feed(parser: httptools.HttpResponseParser, piece: bytes) -> None:
+    """A callback's own error comes wrapped."""
+    try:
+        parser.feed_data(piece)
+    except httptools.HttpParserCallbackError as why:
+        raise (why.__context__ if isinstance(why.__context__, PollError) else why) from None
