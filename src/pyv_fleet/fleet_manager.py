@@ -24,6 +24,7 @@ from pyv_fleet.core.words import PollFailure
 from pyv_fleet.link.device_http import Answer, PollError, request
 from pyvorin_edge import wire
 from pyvorin_edge.errors import WireError
+from pyvorin_edge.vocabulary import HealthStatus
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ class FleetManager:
             device.health = {"status": status, "failure": why.failure.value, "error": str(why)}
             return
         device.health, device.bad_fields = _sensible(document)
-        device.healthy = document["status"] == "healthy" and document["agent"]["running"]
+        device.healthy = document["status"] == HealthStatus.HEALTHY and document["agent"]["running"]
         device.failure, device.last_seen = None, self._clock()
 
     def _push_one(self, device_id: str, content: bytes) -> str:
@@ -230,7 +231,7 @@ def _figures(devices: Sequence[Device], section: str, name: str) -> list[float]:
 
 
 def _unwell(health: dict[str, Any]) -> str:
-    if health.get("status") != "healthy":
+    if health.get("status") != HealthStatus.HEALTHY:
         return f"it says that it is {json.dumps(str(health.get('status'))[:64])}"
     return "its agent does not run"
 

@@ -54,7 +54,6 @@ class Rehearsal:
         self.sick: set[str] = set()
         self.sickening: set[str] = set()
         self.silent: set[str] = set()
-        #: every directive that was stored, in order
         self.orders: Orders
         self.rollouts: Rollouts
         self.rollbacks: Rollbacks
@@ -154,6 +153,7 @@ class Rehearsal:
             await status.save_many(connection, [after])
         heard = [Heard(known.device, known.status, after, None)]
         await self.rollouts.heard(heard)
+        await self.rollouts.tick()
         await self.rollbacks.heard(heard)
 
     async def directive(self) -> Directive | None:

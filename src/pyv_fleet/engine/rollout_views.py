@@ -12,6 +12,7 @@ from pyv_fleet.core.verdict import Facts, Tally, Wave
 from pyv_fleet.core.views import RolloutSpec, RolloutView, WaveView
 from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
 from pyv_fleet.engine.rollout_plans import follows_rules
+from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.rollouts import MemberRecord, RolloutRecord, WaveRecord
 from pyv_fleet.store.status import Known
 from pyvorin_edge.identity import Digest
@@ -90,10 +91,11 @@ def facts_of(member: MemberRecord, known: Known, channel: str, golden_hash: str 
     )
 
 
-def is_back(known: Known, baseline: Digest, generation: int) -> bool:
+def is_back(known: Known, baseline: Digest, order: DirectiveRecord) -> bool:
     """Whether a device has heard the order to go back and settled on the baseline."""
     status = known.status
-    return status.generation >= generation and status.running_release == baseline and status.phase == Phase.SETTLED
+    heard = (status.epoch, status.generation) >= (order.epoch, order.generation)
+    return heard and status.running_release == baseline and status.phase is Phase.SETTLED
 
 
 def view_of(record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str]) -> RolloutView:

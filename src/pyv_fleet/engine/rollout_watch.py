@@ -115,7 +115,7 @@ async def _look_at_return(connection: AsyncConnection, record: RolloutRecord, no
     members = await rollouts.members_of(connection, record.id, at.wave)
     known = (await status.get_many(connection, [member.device_id for member in members])).values()
     away = [one for one in known if one.status.connectivity is not Connectivity.ONLINE]
-    missing = [one for one in known if one not in away and not is_back(one, baseline, standing.generation)]
+    missing = [one for one in known if one not in away and not is_back(one, baseline, standing)]
     if missing and now < at.since + at.plan.deadline_seconds * 1000:
         return Found(record=record)
     release = await releases.get(connection, baseline)

@@ -125,9 +125,8 @@ class Rollouts:
         return plan
 
     async def heard(self, batch: Sequence[Heard]) -> None:
-        """Reports came: the rollouts of their channels are looked at now."""
+        """Reports came: the next tick looks at the rollouts of their channels; the intake is not kept waiting."""
         self._watch.touch({one.device.channel for one in batch})
-        await self.tick()
 
     async def ordered(self, directive: DirectiveRecord) -> None:
         """A valid directive that this controller did not issue stops all rollouts; it stands, a person must look."""
