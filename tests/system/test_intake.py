@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from pyv_fleet.broker.fetch import Mosquitto, obtain
 from pyv_fleet.core.release import build_release
@@ -278,7 +281,7 @@ def test_garbage_stops_nothing(play: Callable[[Scene], None]) -> None:
         device.send_report()
         await until(lambda: _reported(place, "dev-a"))
         with pytest.raises(TimedOut):
-            await place.engine._requests.ask("dev-a", Verb.LOGS, {}, "test", wait_seconds=0.1)
+            await place.engine.requests.ask("dev-a", Verb.LOGS, {}, "test", wait_seconds=0.1)
 
     play(scene)
 
@@ -326,12 +329,7 @@ def _epoch(device: PahoDevice, topic: str, into: type[Directive] | type[Assignme
     return 0 if found is None else found.epoch
 
 
-async def _as_controller(place: Place) -> object:
-    import ssl
-
-    import paho.mqtt.client as paho
-    from paho.mqtt.enums import CallbackAPIVersion
-
+async def _as_controller(place: Place) -> paho.Client:
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="@stranger")
     context = ssl.create_default_context(cafile=str(place.link.server_ca))
     context.load_cert_chain(place.link.certificate, place.link.key)

@@ -37,6 +37,7 @@ from pyv_fleet.engine.sweeps import Sweep, Sweeps
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.link.interface import Publisher
 from pyv_fleet.link.mqtt import LinkSettings, MqttLink
 from pyv_fleet.store import channels
 from pyv_fleet.store import fleet as fleets
@@ -87,9 +88,9 @@ class Engine:
         )
         self.publishing = Publishing(ground, trust, Foreign(ground, trust, self.alerting, audit))
         self._article_topics = ArticleTopics(ground, around.article_channel)
-        self._requests = requests
-        self._reception = Reception(self.intake, requests, self.publishing, presences, self.ear, around.monotonic)
-        self._sweeps = Sweeps(ground, trust, self.orders, self.alerting)
+        self.requests = requests
+        self.reception = Reception(self.intake, requests, self.publishing, presences, self.ear, around.monotonic)
+        self.sweeps = Sweeps(ground, trust, self.orders, self.alerting)
         self._revocation = Revocation(ground, around.authority, around.broker)
         self.tokens = Tokens(ground, audit, server_ca_spki_sha256=around.authority.server_ca_spki_sha256)
         self._telemetry = Telemetry(ground, self.tokens)
@@ -137,7 +138,7 @@ class Engine:
             self.rollouts.ordered,
             self._article_topics.ordered,
         ]
-        self.trust.observers += [self._trust_changed, self._sweeps.renew]
+        self.trust.observers += [self._trust_changed, self.sweeps.renew]
 
     async def _trust_changed(self, _trust: Trust) -> None:
         await self.publishing.trust_changed()
@@ -165,10 +166,14 @@ class Engine:
         async with self._ground.database.begin() as connection:
             await self.alerting.raise_alert(connection, AlertName.BROKER, detail=sentence)
 
+    def publish_through(self, publisher: Publisher) -> None:
+        """All that goes out goes this way from now on."""
+        for part in (self.publishing, self.requests, self._article_topics):
+            part.publish_through(publisher)
+
     def _connect(self, settings: LinkSettings) -> MqttLink:
-        link = MqttLink(settings, self._reception)
-        for part in (self.publishing, self._requests, self._article_topics):
-            part.publish_through(link)
+        link = MqttLink(settings, self.reception)
+        self.publish_through(link)
         return link
 
     def _lags(self) -> bool:
@@ -176,20 +181,20 @@ class Engine:
 
     def _duties(self) -> list[Sweep]:
         async def lost() -> None:
-            await self._sweeps.lost(self.intake, self.paces, self.ear.since_or_none)
+            await self.sweeps.lost(self.intake, self.paces, self.ear.since_or_none)
 
         return [
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
-            Sweep("refresh", 3600.0, self._sweeps.refresh, at_once=True),
-            Sweep("trust", 3600.0, self._sweeps.trust, at_once=True),
+            Sweep("refresh", 3600.0, self.sweeps.refresh, at_once=True),
+            Sweep("trust", 3600.0, self.sweeps.trust, at_once=True),
             Sweep("crl", DAY_SECONDS, self._revocation.refresh),
             Sweep("paces", 60.0, self.paces.load),
             Sweep("forget", 3600.0, self._forget),
         ]
 
     async def _forget(self) -> None:
-        await self._sweeps.forget()
+        await self.sweeps.forget()
         await self._telemetry.forget_old()
 
 

@@ -121,20 +121,26 @@ class Intake:
         await stored
 
     async def run(self) -> None:
-        """Until cancelled. A store that fails is tried again: nothing is acknowledged before it is stored."""
+        """Until cancelled."""
         while True:
             await self._sleep()
-            batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
-            while True:
-                try:
-                    heard, questions = await self._store(batch)
-                    break
-                except Exception:
-                    log.exception("the intake could not store %d messages; trying again", len(batch))
-                    await asyncio.sleep(RETRY_SECONDS)
-            for each in batch:
-                each.acknowledge()
-            await self._tell(heard, questions)
+            await self.drain()
+
+    async def drain(self) -> None:
+        """One batch of what waits, and the ends that are due; not acknowledged before it is stored, however often
+        that must be tried."""
+        batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+        ended = self._presences.due(self._monotonic())
+        while True:
+            try:
+                heard, questions = await self._store(batch, ended)
+                break
+            except Exception:
+                log.exception("the intake could not store %d messages; trying again", len(batch))
+                await asyncio.sleep(RETRY_SECONDS)
+        for each in batch:
+            each.acknowledge()
+        await self._tell(heard, questions)
 
     async def fell_silent(self, device_ids: Sequence[str]) -> None:
         """The sweep found these lost; those heard in between stay as they are."""
@@ -159,8 +165,7 @@ class Intake:
         except TimeoutError:
             return
 
-    async def _store(self, waiting: Sequence[_Waiting]) -> tuple[list[Heard], dict[str, str]]:
-        ended = self._presences.due(self._monotonic())
+    async def _store(self, waiting: Sequence[_Waiting], ended: Sequence[str]) -> tuple[list[Heard], dict[str, str]]:
         concerned = {each.word.device_id for each in waiting} | set(ended)
         if not concerned:
             return [], {}
