@@ -10,7 +10,7 @@ from pyvorin_edge.config.layers import closed_leaves
 from pyvorin_edge.identity import DeviceId, Digest
 from pyvorin_edge.orders import EMPTY_OVERLAY, Assignment, Directive, Release, Target, golden, overlay_digest
 from pyvorin_edge.trust import Trust
-from pyvorin_edge.vocabulary import Cause, Outcome, RuleKind
+from pyvorin_edge.vocabulary import Cause, Outcome, Phase, RuleKind
 from pyvorin_edge.wire import encode
 
 RETRY_FIRST_SECONDS: Final = 60.0
@@ -20,8 +20,9 @@ RETRY_MAX_SECONDS: Final = 3600.0
 def held(memory: Memory) -> frozenset[Digest]:
     """The releases that the device holds, committed or proving: what `hold` rules ask."""
     found = {memory.committed.release} if memory.committed is not None else set()
-    if memory.trial is not None and memory.trial.staged is not None:
-        found.add(memory.trial.staged.release)
+    trial = memory.trial
+    if trial is not None and trial.staged is not None and trial.phase in (Phase.SWITCHING, Phase.PROVING):
+        found.add(trial.staged.release)
     return frozenset(release for release in found if release is not None)
 
 
@@ -56,7 +57,7 @@ def aimed_at(
     if memory.local is None:
         return wanted
     chosen = installed_of(memory, memory.local.release)
-    return wanted if chosen is None else target_of(chosen)
+    return wanted if chosen is None else _by_hand(chosen, assignment)
 
 
 def local_choice(memory: Memory, version: str, directive: Directive | None, assignment: Assignment | None) -> Local:
@@ -86,13 +87,9 @@ def installed_of(memory: Memory, release: Digest | None) -> Installed | None:
     return next((one for one in kept if one is not None and one.release == release), None)
 
 
-def target_of(installed: Installed) -> Target | None:
-    """An installed release as a target; the provisioned config is none of its own."""
-    if installed.release is None:
-        return None
-    return Target(
-        release=installed.release, overlay=installed.overlay, attempt=installed.attempt, kind=RuleKind.ROLLBACK
-    )
+def pardoned(memory: Memory, release: Digest | None) -> tuple[Tried, ...]:
+    """The quarantine without a release that a person on the device chose: they know what they do (rule 15)."""
+    return tuple(line for line in memory.quarantine if line.release != release)
 
 
 def tried(memory: Memory, target: Target) -> Tried | None:
@@ -112,10 +109,15 @@ def barred(memory: Memory, target: Target, judged_by: str) -> bool:
     return line.switched and line.outcome is Outcome.FAILED
 
 
-def retry_after_seconds(memory: Memory, target: Target) -> float:
-    """Rule 6: after a failure before the switch, or without conclusion: 1, 2, 4 … 60 minutes; 0 = at once."""
+def retry_after_seconds(memory: Memory, target: Target, judged_by: str) -> float:
+    """Rule 6: after a failure before the switch, or without conclusion: 1, 2, 4 … 60 minutes; 0 = at once.
+
+    A signature that did not count is looked at again at once when trust changed.
+    """
     line = tried(memory, target)
     if line is None or target.attempt > line.attempt or line.outcome is Outcome.REJECTED:
+        return 0.0
+    if line.code is Cause.SIGNATURE and line.judged_by != judged_by:
         return 0.0
     return min(RETRY_MAX_SECONDS, RETRY_FIRST_SECONDS * 2.0 ** (line.tries - 1))
 
@@ -140,9 +142,17 @@ def objection(
     if release.security < floor:
         return Cause.BELOW_FLOOR, f"security {release.security} is below the floor {floor}"
     if release.bundle is not None:
-        return Cause.UNSUPPORTED, "this agent cannot take bundles"
+        return Cause.BUNDLE, "this agent cannot take bundles"
     overlay = assignment.overlay if assignment is not None else {}
     closed = closed_leaves(overlay, release.open) if overlay_digest(overlay) != EMPTY_OVERLAY else ()
     if closed:
         return Cause.OVERLAY_CLOSED, f"the overlay sets {closed[0]}, which the release does not open"
     return None
+
+
+def _by_hand(chosen: Installed, assignment: Assignment | None) -> Target | None:
+    """A held release as a target, under the overlay of today; the provisioned config cannot be named, so is none."""
+    if chosen.release is None:
+        return None
+    overlay = overlay_digest(assignment.overlay if assignment is not None else None)
+    return Target(release=chosen.release, overlay=overlay, attempt=chosen.attempt, kind=RuleKind.ROLLBACK)

@@ -21,6 +21,8 @@ from pyvorin_edge.vocabulary import Phase, Refusal, ResponseOutcome, Verb
 
 SEEN_MAX: Final = 256
 LOG_LINES_MAX: Final = 500
+#: what a response has besides its body
+ENVELOPE_BYTES: Final = 1024
 
 
 def ask(turn: Turn, event: ev.Arrived) -> bool:
@@ -89,7 +91,10 @@ def _answer(turn: Turn, request: Request) -> None:
         case Verb.SNAPSHOT:
             live = turn.device.live_document
             body = {"live": redact(live), "live_hash": turn.device.live_hash} if live is not None else {}
-            respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
+            if len(wire.encode(body)) > wire.RESPONSE_BYTES_MAX - ENVELOPE_BYTES:
+                respond(turn, request.request_id, ResponseOutcome.FAILED, None, {"why": "the live file is too large"})
+            else:
+                respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
         case Verb.LOGS:
             wanted = request.args.get("lines", 100)
             lines = wanted if isinstance(wanted, int) and 0 < wanted <= LOG_LINES_MAX else 100

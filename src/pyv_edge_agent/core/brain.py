@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from pyv_edge_agent.core import asked, hearing, living, reach, working
+from pyv_edge_agent.core import asked, content, hearing, living, reach, working
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
-from pyv_edge_agent.core.aim import local_choice
+from pyv_edge_agent.core.aim import local_choice, pardoned
 from pyv_edge_agent.core.device import Device, Facts, Turn
 from pyv_edge_agent.core.effects import Effect, Log, LookAtHealth, LookAtLive, Subscribe, Unsubscribe
 from pyv_edge_agent.core.memory import Memory
@@ -86,6 +86,7 @@ def _take(turn: Turn, event: ev.Event) -> None:
         case ev.RolledBackByHand():
             _by_hand(turn, event)
         case ev.Looked():
+            content.held_looked(turn, event)
             working.looked(turn, event)
             living.applied_read(turn, event)
         case ev.FetchedOverHttp():
@@ -108,6 +109,7 @@ def _boot(turn: Turn, event: ev.Booted) -> None:
     working.move(turn, up.Started(event.machine_boot_id))
     living.start(turn)
     reach.boot(turn)
+    content.verify_held(turn)
     turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds))
 
 
@@ -127,8 +129,11 @@ def _arrived(turn: Turn, event: ev.Arrived) -> None:
         return
     before = turn.device.trust.version, turn.device.directive
     hearing.hear(turn, event)
+    working.take(turn, event)
     if turn.device.trust.version != before[0]:
         _ask_again(turn)
+        content.verify_held(turn)
+        working.fetch_anew(turn)
     if turn.device.directive is not before[1]:
         turn.do(LookAtLive())  # the policy or what is ignored may have changed
 
@@ -167,4 +172,4 @@ def _by_hand(turn: Turn, event: ev.RolledBackByHand) -> None:
     except KeyError:
         turn.do(Log("error", f"no release {event.version!r} is held on this device"))
         return
-    turn.remember(local=choice)
+    turn.remember(local=choice, quarantine=pardoned(turn.memory, choice.release))

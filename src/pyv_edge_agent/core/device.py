@@ -70,6 +70,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: WaitingFor | None = None
     phase_since: float = 0.0
     spread_began: float | None = None
+    #: quarantine's line → uptime of the next try (rule 6); at most one, of the target wanted now
     retry_at: dict[str, float] = {}
     release: Release | None = None
     blob: bytes | None = None
@@ -78,8 +79,11 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     #: topics of what the store does not hold
     lacking: frozenset[str] = frozenset()
     over_http: frozenset[str] = frozenset()
+    #: held releases whose envelope does not verify under the trust document in force (PROTOCOL 4)
+    stale: frozenset[Digest] = frozenset()
     proof: Proof | None = None
     revert_retry_at: float | None = None
+    revert_tries: int = 0
     # what it runs
     #: document of the file last applied, and its hash
     applied: Any = None

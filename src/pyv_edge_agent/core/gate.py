@@ -16,6 +16,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     began: float
     good_since: float | None = None
+    #: when it was last looked at
+    seen_at: float = 0.0
     #: why it was not good when last seen
     missing: str = "no health was seen"
 
@@ -34,14 +36,21 @@ def seen(proof: Proof, gate: Gate, document: dict[str, Any], uptime: float) -> P
     """The proof after a look at the health document."""
     missing = shortfall(gate.require, document)
     if missing is not None:
-        return replace(proof, good_since=None, missing=missing)
-    return proof if proof.good_since is not None else replace(proof, good_since=uptime, missing="")
+        return replace(proof, good_since=None, seen_at=uptime, missing=missing)
+    good_since = uptime if proof.good_since is None else proof.good_since
+    return replace(proof, good_since=good_since, seen_at=uptime, missing="")
 
 
 def judge(proof: Proof, gate: Gate, uptime: float) -> Passed | Failed | None:
-    """Good within `within_seconds` and then for `hold_seconds`; none = not decided yet."""
+    """Good within `within_seconds` and then seen to be for `hold_seconds`; none = not decided yet.
+
+    Time alone passes no gate: what nobody looked at was not seen to be good.
+    """
     if proof.good_since is not None:
-        return Passed() if uptime - proof.good_since >= gate.hold_seconds else None
+        if proof.seen_at - proof.good_since >= gate.hold_seconds:
+            return Passed()
+        silent = uptime - proof.seen_at >= gate.within_seconds
+        return Failed(f"no health was seen for {gate.within_seconds} s") if silent else None
     if uptime - proof.began < gate.within_seconds:
         return None
     return Failed(f"not healthy within {gate.within_seconds} s: {proof.missing}")
@@ -49,7 +58,7 @@ def judge(proof: Proof, gate: Gate, uptime: float) -> Passed | Failed | None:
 
 def next_look(proof: Proof, gate: Gate) -> float:
     """Uptime at which the judgement can change by time alone."""
-    return proof.began + gate.within_seconds if proof.good_since is None else proof.good_since + gate.hold_seconds
+    return (proof.began if proof.good_since is None else proof.seen_at) + gate.within_seconds
 
 
 def shortfall(require: Require, document: dict[str, Any]) -> str | None:

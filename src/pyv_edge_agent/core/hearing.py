@@ -1,4 +1,4 @@
-"""What arrives: orders are checked, made durable and nothing else (rule 3); releases and blobs are kept by digest."""
+"""Orders that arrive: checked, made durable and nothing else (rule 3). Releases and blobs: content.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeVar
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.aim import held, stands_against
 from pyv_edge_agent.core.device import Turn
-from pyv_edge_agent.core.effects import KeepBlob, KeepRelease, Log, Look
+from pyv_edge_agent.core.effects import Log
 from pyv_edge_agent.core.memory import Heard, Memory
 from pyv_edge_agent.core.obey import (
     Again,
@@ -15,11 +15,10 @@ from pyv_edge_agent.core.obey import (
     Taken,
     heed_assignment,
     heed_directive,
-    heed_release,
 )
-from pyvorin_edge import topics, wire
+from pyvorin_edge import topics
 from pyvorin_edge.envelope import EnvelopeError, open_envelope
-from pyvorin_edge.identity import Digest, digest_of
+from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Assignment, Directive, OrderError, Target, decode_order, golden
 from pyvorin_edge.report import Refused
 from pyvorin_edge.topics import Kind
@@ -41,10 +40,6 @@ def hear(turn: Turn, event: ev.Arrived) -> None:
             _assignment(turn, event.topic, event.payload)
         case Kind.TRUST:
             _trust(turn, event.topic, event.payload)
-        case Kind.RELEASE:
-            _release(turn, Digest(topic.name), event.payload)
-        case Kind.BLOB:
-            _blob(turn, Digest(topic.name), event.payload)
         case _:
             return
 
@@ -84,7 +79,7 @@ def _directive(turn: Turn, topic: str, channel: str, data: bytes) -> None:
     match heeded:
         case Taken(order=order):
             _take_directive(turn, order, data, heeded.payload_sha256)
-        case Again(order=order) if turn.memory.directive is None:
+        case Again(order=order) if device.directive != order:  # moved away and back, or set aside by a bad disk
             turn.remember(directive=data)
             turn.set(directive=order)
         case NotObeyed():
@@ -111,7 +106,7 @@ def _assignment(turn: Turn, topic: str, data: bytes) -> None:
     match heeded:
         case Taken(order=order):
             _take_assignment(turn, order, data, heeded.payload_sha256)
-        case Again(order=order) if turn.memory.assignment is None:
+        case Again(order=order) if device.assignment != order:
             turn.remember(assignment=data)
             turn.set(assignment=order)
         case NotObeyed():
@@ -171,26 +166,3 @@ def _trust(turn: Turn, topic: str, data: bytes) -> None:
         turn.note(heard={}, heard_assignment=None, time_bound=0, floor=after.floor)
     turn.set(trust=after)
     turn.do(Log("info", f"trust document {after.version} accepted"))
-
-
-def _release(turn: Turn, digest: Digest, data: bytes) -> None:
-    trial = turn.memory.trial
-    if trial is None or trial.target.release != digest or turn.device.release is not None:
-        return
-    heeded = heed_release(data, digest, turn.device.trust, turn.state)
-    if isinstance(heeded, NotObeyed):
-        refuse(turn, f"release/{digest[:12]}", heeded.code, heeded.detail)
-        return
-    turn.set(release=heeded.order)
-    turn.do(KeepRelease(digest, data), Look(blob=heeded.order.config.sha256))
-
-
-def _blob(turn: Turn, digest: Digest, data: bytes) -> None:
-    release = turn.device.release
-    if release is None or release.config.sha256 != digest or turn.device.blob is not None:
-        return
-    if len(data) > wire.BLOB_BYTES_MAX or digest_of(data) != digest:
-        refuse(turn, f"blob/{digest[:12]}", Refusal.ADDRESS, "the bytes do not hash to the topic's digest")
-        return
-    turn.set(blob=data)
-    turn.do(KeepBlob(digest, data))

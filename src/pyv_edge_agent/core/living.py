@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.aim import golden_target
 from pyv_edge_agent.core.device import Turn
@@ -20,6 +22,8 @@ from pyvorin_edge.report import PATHS_MAX, DriftState
 from pyvorin_edge.vocabulary import ConfigFormat, DriftKind, DriftPolicy, Phase
 
 HEALS_MAX: Final = 3
+#: of one key path in a report: 32 of them must fit into it
+PATH_LETTERS_MAX: Final = 200
 HEALS_WITHIN_MS: Final = 3600 * 1000
 
 
@@ -57,14 +61,18 @@ def live_seen(turn: Turn, event: ev.LiveSeen) -> None:
         effective_hash=event.effective_hash,
         live_known=True,
     )
+    _measure(turn)
     heal(turn)
 
 
 def applied_read(turn: Turn, event: ev.Looked) -> None:
     """The store's answer: the document of the file that was applied."""
     applied = _applied(turn)
-    if applied is not None and event.blob == applied.file and event.data is not None:
-        turn.set(applied=_parsed(event.data, applied.format), applied_file=applied.file)
+    if applied is not None and event.blob == applied.file:
+        # a file that the store lost is known to be so: asking again and again would never end
+        document = _parsed(event.data, applied.format) if event.data is not None else None
+        turn.set(applied=document, applied_file=applied.file)
+        heal(turn)
 
 
 def stand(turn: Turn) -> None:
@@ -73,9 +81,13 @@ def stand(turn: Turn) -> None:
     if applied is None or not turn.device.live_known:
         return
     paths = _paths(turn, applied)
-    kinds = _kinds(turn, applied, paths)
+    if paths is None:
+        return  # not known yet: as it was, until the store answers
     golden = golden_target(turn.device.facts.device_id, turn.memory, turn.device.directive, turn.device.assignment)
     lagging = None if golden is None else not applied.holds(golden)
+    kinds = _kinds(turn, applied, paths)
+    if turn.memory.local is not None and lagging and applied.release == turn.memory.local.release:
+        kinds = (*kinds, DriftKind.FOREIGN_RELEASE)
     standing = drift.standing(
         applied_hash=applied.config_hash, live_hash=turn.device.live_hash, kinds=kinds, lagging=lagging
     )
@@ -85,7 +97,7 @@ def stand(turn: Turn) -> None:
         kinds=kinds,
         applied_hash=applied.config_hash,
         live_hash=turn.device.live_hash,
-        paths=paths[:PATHS_MAX],
+        paths=tuple(path[:PATH_LETTERS_MAX] for path in paths[:PATHS_MAX]),
         more=max(0, len(paths) - PATHS_MAX),
         since=since,
     )
@@ -101,11 +113,11 @@ def heal(turn: Turn) -> None:
         return
     if phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None:
         return
-    paths = _paths(turn, committed)
-    if DriftKind.EDITED not in _kinds(turn, committed, paths):
+    if not device.live_known:
         return
-    if device.live_hash is not None and not paths:
-        return  # the counterpart is on its way from the store
+    paths = _paths(turn, committed)
+    if paths is None or DriftKind.EDITED not in _kinds(turn, committed, paths):
+        return
     if any(_fought(turn, path) for path in paths):
         return
     turn.note(healed=_healed_now(turn, paths))
@@ -138,16 +150,31 @@ def _applied(turn: Turn) -> Installed | None:
             return turn.memory.committed
 
 
-def _paths(turn: Turn, applied: Installed) -> tuple[str, ...]:
-    """Key paths that differ and are not ignored; asks the store for the counterpart when it is needed."""
+def _measure(turn: Turn) -> None:
+    """The effective hash that the environment is compared with: of the provisioned config when first seen, and of
+    any config anew after an agent upgrade, whose defaults may be others (PROTOCOL 7)."""
+    committed, device = turn.memory.committed, turn.device
+    version = device.facts.agent_version
+    if committed is None or phase_of(turn.memory) in (Phase.SWITCHING, Phase.PROVING, Phase.REVERTING):
+        return
+    if device.effective_hash is None or device.live_hash != committed.config_hash:
+        return
+    if committed.effective_hash is None or committed.measured_by != version:
+        measured = replace(committed, effective_hash=device.effective_hash, measured_by=version)
+        turn.remember(committed=measured)
+
+
+def _paths(turn: Turn, applied: Installed) -> tuple[str, ...] | None:
+    """Key paths that differ and are not ignored; none while the store is asked for the counterpart."""
     device = turn.device
     if device.live_hash == applied.config_hash:
         return ()
     if device.live_document is None:
         return ("",)
     if device.applied_file != applied.file:
-        turn.do(Look(blob=applied.file))
-        return ()
+        if Look(blob=applied.file) not in turn.effects:
+            turn.do(Look(blob=applied.file))
+        return None
     found = drift.differing_paths(device.applied, device.live_document)
     return tuple(path for path in found if not _ignored(turn, path))
 
@@ -155,8 +182,7 @@ def _paths(turn: Turn, applied: Installed) -> tuple[str, ...]:
 def _kinds(turn: Turn, applied: Installed, paths: tuple[str, ...]) -> tuple[DriftKind, ...]:
     device = turn.device
     if device.live_hash != applied.config_hash:
-        known = device.live_document is None or device.applied_file == applied.file
-        return (DriftKind.EDITED,) if paths or not known else ()
+        return (DriftKind.EDITED,) if paths else ()
     if applied.effective_hash is not None and device.effective_hash not in (None, applied.effective_hash):
         return (DriftKind.ENVIRONMENT,)
     return ()

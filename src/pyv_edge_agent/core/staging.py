@@ -10,7 +10,7 @@ from pyv_edge_agent.core.memory import Installed
 from pyvorin_edge.canonical import config_hash
 from pyvorin_edge.config.document import problems, with_defaults
 from pyvorin_edge.config.formats import parse
-from pyvorin_edge.config.layers import render
+from pyvorin_edge.config.layers import golden_hash, render
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.identity import digest_of
 from pyvorin_edge.orders import Release, Target
@@ -36,14 +36,14 @@ def lay(release: Release, target: Target, blob: bytes, overlay: dict[str, Any]) 
     try:
         data = render(blob, release.config.format, overlay)
         document = parse(data, release.config.format)
+        declared = golden_hash(blob, release.config.format, None)
     except ConfigError as why:
         return Unfit(Cause.INVALID, str(why))
     found = problems(with_defaults(document))
     if found:
         return Unfit(Cause.INVALID, "; ".join(str(problem) for problem in found[:3]))
-    hashed = config_hash(document)
-    if not overlay and hashed != release.golden_hash:
-        return Unfit(Cause.HASH, f"golden hash {release.golden_hash[:12]}…, computed {hashed[:12]}…")
+    if declared != release.golden_hash:
+        return Unfit(Cause.HASH, f"golden hash {release.golden_hash[:12]}…, computed {declared[:12]}…")
     installed = Installed(
         release=target.release,
         version=release.version,
@@ -53,7 +53,7 @@ def lay(release: Release, target: Target, blob: bytes, overlay: dict[str, Any]) 
         file=digest_of(data),
         config=release.config.sha256,
         format=release.config.format,
-        config_hash=hashed,
+        config_hash=config_hash(document),
         floor=release.floor,
     )
     return Laid(installed, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyv_edge_agent.core.content import stale_topics
 from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import Publish, Subscribe, Unsubscribe
 from pyv_edge_agent.core.reach import phase_shown
@@ -61,7 +62,7 @@ def report_of(device: Device, wall_ms: int) -> Report:
         caps=device.facts.caps,
         channel=ChannelName(device.channel) if device.channel is not None else None,
         epoch=device.trust.epoch,
-        generation=device.directive.generation if device.directive is not None else 0,
+        generation=_generation(device),
         number=device.assignment.number if device.assignment is not None else 0,
         trust=device.trust.version,
         running=Running(
@@ -98,7 +99,7 @@ def fleet_facts(device: Device) -> dict[str, Any]:
         "channel": device.channel,
         "release": committed.version if committed is not None else None,
         "digest": committed.release if committed is not None else None,
-        "generation": device.directive.generation if device.directive is not None else 0,
+        "generation": _generation(device),
         "phase": shown_phase(device),
         "config_hash": device.live_hash,
         "unsigned_allowed": device.facts.unsigned_allowed,
@@ -107,9 +108,17 @@ def fleet_facts(device: Device) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _generation(device: Device) -> int:
+    """Of the directive in force for the channel that it follows; after a move the old channel's says nothing."""
+    directive = device.directive
+    if directive is None or device.channel not in (None, directive.channel):
+        return 0
+    return directive.generation
+
+
 def _listen(turn: Turn) -> None:
     device = turn.device
-    wanted = _standing_topics(device) | wanted_topics(turn)
+    wanted = _standing_topics(device) | wanted_topics(turn) | stale_topics(turn)
     gone, new = device.subscribed - wanted, wanted - device.subscribed
     if gone:
         turn.do(Unsubscribe(tuple(sorted(gone))))

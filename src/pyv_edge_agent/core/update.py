@@ -188,7 +188,7 @@ def _ended(
     quarantine = memory.quarantine
     if code is not None and outcome is not Outcome.SUPERSEDED:
         before = next((one for one in quarantine if (one.release, one.overlay) == _key(trial.target)), None)
-        tries = 1 + (before.tries if before is not None and before.attempt == trial.target.attempt else 0)
+        tries = 1 + (before.tries if before is not None and _same_end(before, trial, outcome) else 0)
         if outcome is Outcome.INCONCLUSIVE and tries >= INCONCLUSIVE_MAX:
             outcome = Outcome.FAILED
         tried = Tried(
@@ -205,6 +205,11 @@ def _ended(
         quarantine = (tried, *rest)[:QUARANTINE_KEPT]
     state = replace(memory.state, result=_result(trial, outcome, code, detail, at))
     return replace(memory, trial=None, quarantine=quarantine, state=state)
+
+
+def _same_end(before: Tried, trial: Trial, outcome: Outcome) -> bool:
+    """Whether the attempt ended this way already: power cuts and failed downloads are counted apart."""
+    return (before.attempt, before.outcome) == (trial.target.attempt, outcome)
 
 
 def _result(trial: Trial, outcome: Outcome, code: Cause | None, detail: str, at: int) -> Result:

@@ -25,9 +25,10 @@ def waits_for(device: Device, trial: Trial, now: Now) -> tuple[WaitingFor | None
 
 
 def _settling(device: Device, now: Now) -> bool:
-    """Rule 12: begun when `settle_seconds` after connecting are over, connected or not."""
-    began = device.connected_at
-    return began is not None and now.uptime_seconds < began + device.pace.settle_seconds
+    """Rule 12: begun when `settle_seconds` after connecting are over, connected or not: a later connect adds none."""
+    if device.connected_at is None:
+        return False
+    return now.uptime_seconds < min(device.connected_at, device.phase_since) + device.pace.settle_seconds
 
 
 def _window(device: Device, now: Now) -> WaitingFor | None:
@@ -42,13 +43,15 @@ def _window(device: Device, now: Now) -> WaitingFor | None:
 
 
 def _spread_left(device: Device, trial: Trial, rollback: bool, now: Now) -> float:
-    """Rule 5: the device's own delay, counted in uptime; the remainder is kept, so a restart does not roll again."""
+    """Rule 5: the device's own delay, counted in uptime; the remainder is kept, so a restart does not roll again.
+
+    A refreshed order may shorten it.
+    """
     target = trial.target
+    spread = target.spread_seconds
+    if rollback:
+        spread = min(spread, device.facts.limits.rollback_spread_seconds)
     if trial.spread_left_seconds is None:
-        spread = target.spread_seconds
-        if rollback:
-            spread = min(spread, device.facts.limits.rollback_spread_seconds)
         return float(spread_delay_seconds(device.facts.device_id, target.release, target.attempt, spread))
-    if device.spread_began is None:  # the agent was restarted: the rest of it
-        return trial.spread_left_seconds
-    return max(0.0, trial.spread_left_seconds - (now.uptime_seconds - device.spread_began))
+    passed = 0.0 if device.spread_began is None else now.uptime_seconds - device.spread_began
+    return max(0.0, min(trial.spread_left_seconds - passed, float(spread)))

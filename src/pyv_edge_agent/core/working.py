@@ -8,20 +8,24 @@ from msgspec.structs import replace
 
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
-from pyv_edge_agent.core.aim import aimed_at, barred, judged_by, objection, retry_after_seconds
+from pyv_edge_agent.core.aim import aimed_at, barred, judged_by, objection, retry_after_seconds, tried
+from pyv_edge_agent.core.content import hear_content
 from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import FetchOverHttp, Log, Look, LookAtHealth, LookAtLive, Prune, Stage, Switch
 from pyv_edge_agent.core.gate import Failed, Passed, Proof, judge, next_look, seen
-from pyv_edge_agent.core.hearing import hear
 from pyv_edge_agent.core.memory import Installed, Trial
 from pyv_edge_agent.core.staging import Unfit, lay
 from pyv_edge_agent.core.waiting import waits_for
 from pyvorin_edge import topics
 from pyvorin_edge.orders import Target
-from pyvorin_edge.vocabulary import Cause, Outcome, Phase
+from pyvorin_edge.report import Result
+from pyvorin_edge.vocabulary import Cause, Outcome, Phase, Refusal, WaitingFor
 
 _NOTHING_CHANGED_YET: Final = (Phase.WAITING, Phase.FETCHING, Phase.STAGING)
+#: what the release role signed, and this agent cannot obey
+_UNFIT: Final = {Refusal.MALFORMED: Cause.MALFORMED, Refusal.UNSUPPORTED: Cause.UNSUPPORTED}
 NEVER: Final = float("inf")
+REVERT_RETRY_SECONDS_MAX: Final = 600.0
 SPREAD_KEPT_SECONDS: Final = 30.0
 
 
@@ -50,8 +54,10 @@ def move(turn: Turn, what: up.Move) -> bool:
     turn.set(memory=after)
     phase = up.phase_of(after)
     if phase is not before or isinstance(what, up.Started):
-        _tell_of(turn, before, phase, what)
+        _tell_of(turn, before, phase)
         enter(turn, phase)
+    if isinstance(what, up.Proved):
+        turn.do(_keep_only(turn))
     return True
 
 
@@ -61,8 +67,8 @@ def enter(turn: Turn, phase: Phase) -> None:
     trial = turn.memory.trial
     match phase:
         case Phase.SETTLED:
-            turn.set(release=None, blob=None, laid=None, proof=None, spread_began=None)
-            turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds), LookAtLive(), _keep_only(turn))
+            turn.set(release=None, blob=None, laid=None, proof=None, spread_began=None, revert_tries=0)
+            turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds), LookAtLive())
         case Phase.FETCHING if trial is not None:
             turn.set(release=None, blob=None, over_http=frozenset(), lacking=frozenset())
             turn.do(Look(release=trial.target.release))
@@ -74,10 +80,16 @@ def enter(turn: Turn, phase: Phase) -> None:
             turn.set(proof=Proof(began=turn.up))
             turn.do(LookAtLive(), LookAtHealth(turn.device.facts.limits.health_look_seconds))
         case Phase.REVERTING:
-            turn.set(proof=None, revert_retry_at=None)
+            turn.set(proof=None, revert_retry_at=None, revert_tries=0)
             _go_back(turn)
         case _:
             return
+
+
+def fetch_anew(turn: Turn) -> None:
+    """Trust changed: what was verified by the document before is verified again (PROTOCOL 4)."""
+    if up.phase_of(turn.memory) is Phase.FETCHING:
+        enter(turn, Phase.FETCHING)
 
 
 def looked(turn: Turn, event: ev.Looked) -> None:
@@ -87,9 +99,26 @@ def looked(turn: Turn, event: ev.Looked) -> None:
         return
     topic = topics.release(digest) if event.release is not None else topics.blob(digest)
     if event.data is not None:
-        hear(turn, ev.Arrived(topic, event.data))
+        take(turn, ev.Arrived(topic, event.data), stored=True)
     if (turn.device.release if event.release is not None else turn.device.blob) is None:
         turn.set(lacking=turn.device.lacking | {topic})
+
+
+def take(turn: Turn, event: ev.Arrived, *, stored: bool = False) -> None:
+    """A release or blob that the update under way lacks, from the network or the store (PROTOCOL 4).
+
+    What the release role signed and this agent cannot obey is rejected. A signature that does not count is asked of
+    the network, which may have a newer one, and then tried again later: anybody can spoil an envelope.
+    """
+    why = hear_content(turn, event, stored=stored)
+    trial = turn.memory.trial
+    if why is None or trial is None or topics.release(trial.target.release) != event.topic:
+        return
+    if why.code in _UNFIT:
+        _reject(turn, _UNFIT[why.code], f"release {trial.target.release[:12]}: {why.detail}")
+    elif not stored:
+        by = judged_by(turn.device.trust, turn.memory, turn.device.facts.agent_version)
+        move(turn, up.GaveUp(Outcome.FAILED, Cause.SIGNATURE, why.detail, by))
 
 
 def switched(turn: Turn, event: ev.Switched) -> None:
@@ -100,14 +129,19 @@ def switched(turn: Turn, event: ev.Switched) -> None:
 def switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
     """Forward: go back. Back: try again a little later; the device says so meanwhile (rule 5)."""
     if up.phase_of(turn.memory) is Phase.REVERTING:
-        turn.set(revert_retry_at=turn.up + turn.device.facts.limits.revert_retry_seconds)
-        turn.do(Log("error", f"going back failed, trying again: {event.detail}"))
+        tries = turn.device.revert_tries
+        wait = min(REVERT_RETRY_SECONDS_MAX, turn.device.facts.limits.revert_retry_seconds * 2.0**tries)
+        turn.set(revert_retry_at=turn.up + wait, revert_tries=tries + 1, waiting_for=WaitingFor.RETRY)
+        turn.do(Log("error", f"going back failed, again in {wait:g} s: {event.detail}"))
+        _tell_stuck(turn, event.detail)
     else:
         move(turn, up.GaveUp(Outcome.FAILED, event.code, event.detail))
 
 
 def stage_failed(turn: Turn, event: ev.StageFailed) -> None:
     """An unfit config is rejected; a full disk is worth another try."""
+    if up.phase_of(turn.memory) not in (Phase.FETCHING, Phase.STAGING):
+        return  # the store failed at something else: nothing to undo
     if event.code is Cause.INVALID:
         _reject(turn, event.code, event.detail)
     else:
@@ -137,7 +171,7 @@ def work_at(device: Device) -> float:
     limits = device.facts.limits
     match up.phase_of(device.memory):
         case Phase.SETTLED:
-            return min((at for at in device.retry_at.values() if at > device.uptime), default=NEVER)
+            return min(device.retry_at.values(), default=NEVER)
         case Phase.WAITING:
             return _wait_until(device)
         case Phase.FETCHING:
@@ -158,7 +192,10 @@ def _compare(turn: Turn) -> None:
     done = target is not None and committed is not None and committed.holds(target)
     if trial is None:
         if target is not None and not done and _may_try(turn, target):
+            turn.set(retry_at={})
             move(turn, up.Ordered(target, turn.device.machine_boot_id))
+        elif turn.device.retry_at and (target is None or done):
+            turn.set(retry_at={})
         return
     if trial.phase in _NOTHING_CHANGED_YET:
         if target is None or not target.same_as(trial.target):
@@ -171,19 +208,20 @@ def _compare(turn: Turn) -> None:
 
 def _may_try(turn: Turn, target: Target) -> bool:
     device = turn.device
-    if barred(turn.memory, target, judged_by(device.trust, turn.memory, device.facts.agent_version)):
+    by = judged_by(device.trust, turn.memory, device.facts.agent_version)
+    line = tried(turn.memory, target)
+    if line is None:
+        return True
+    wait = retry_after_seconds(turn.memory, target, by)
+    if barred(turn.memory, target, by):
         return False
-    wait = retry_after_seconds(turn.memory, target)
     if wait == 0.0:
         return True
-    key = f"{target.release}/{target.overlay}"
+    key = f"{target.release}/{target.overlay}/{line.attempt}/{line.outcome}/{line.tries}"
     if key not in device.retry_at:
-        turn.set(retry_at={**device.retry_at, key: turn.up + wait})
+        turn.set(retry_at={key: turn.up + wait})
         return False
-    if turn.up < device.retry_at[key]:
-        return False
-    turn.set(retry_at={name: at for name, at in device.retry_at.items() if name != key})
-    return True
+    return turn.up >= device.retry_at[key]
 
 
 def _press_on(turn: Turn) -> None:
@@ -216,9 +254,11 @@ def _wait(turn: Turn) -> None:
 
 
 def _worth_keeping(turn: Turn, trial: Trial, left: float) -> bool:
-    """The first roll, the first look after a restart, and then each half minute: not every tick is worth an fsync."""
-    kept = trial.spread_left_seconds
-    return kept is None or turn.device.spread_began is None or kept - left >= SPREAD_KEPT_SECONDS
+    """First roll, first look after a restart, a shorter one, each half minute: not every tick is worth an fsync."""
+    kept, began = trial.spread_left_seconds, turn.device.spread_began
+    if kept is None or began is None or kept - left >= SPREAD_KEPT_SECONDS:
+        return True
+    return left < kept - (turn.up - began) - 1.0
 
 
 def _wait_until(device: Device) -> float:
@@ -263,7 +303,7 @@ def _examine(turn: Turn, trial: Trial, blob: bytes) -> None:
         _reject(turn, laid.code, laid.detail)
         return
     turn.set(laid=laid.data)
-    move(turn, up.Fetched(laid.installed, release.gate))
+    move(turn, up.Fetched(replace(laid.installed, measured_by=device.facts.agent_version), release.gate))
 
 
 def _stage(turn: Turn) -> None:
@@ -296,6 +336,27 @@ def _go_back(turn: Turn) -> None:
         turn.do(Switch(committed))
 
 
+def _tell_stuck(turn: Turn, why: str) -> None:
+    """Rule 5: a revert that fails is reported, while it is tried again."""
+    trial = turn.memory.trial
+    if trial is None:
+        return
+    detail = f"going back failed: {why}; {trial.detail}"[:500]
+    told = turn.state.result
+    if told is None or told.detail != detail:
+        target = trial.target
+        stuck = Result(
+            release=target.release,
+            overlay=target.overlay,
+            attempt=target.attempt,
+            outcome=trial.outcome or Outcome.FAILED,
+            code=trial.code,
+            detail=detail,
+            at=turn.now.wall_ms,
+        )
+        turn.note(result=stuck)
+
+
 def _keep_only(turn: Turn) -> Prune:
     kept: list[Installed] = [one for one in (turn.memory.committed, *turn.memory.previous) if one is not None]
     releases = frozenset(one.release for one in kept if one.release is not None)
@@ -303,7 +364,7 @@ def _keep_only(turn: Turn) -> Prune:
     return Prune(releases=releases, blobs=frozenset(blobs))
 
 
-def _tell_of(turn: Turn, before: Phase, after: Phase, what: up.Move) -> None:
+def _tell_of(turn: Turn, before: Phase, after: Phase) -> None:
     trial, result = turn.memory.trial, turn.state.result
     if trial is not None:
         turn.do(Log("info", f"{before} -> {after}: release {trial.target.release[:12]} attempt {trial.target.attempt}"))
