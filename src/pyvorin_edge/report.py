@@ -152,6 +152,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     device_id: DeviceId
     outcome: ResponseOutcome
     code: Refusal | None
+    #: `snapshot`: config (redacted), live_hash; `logs`: lines; refused or failed: detail, for people
     body: dict[str, Any]
 
 

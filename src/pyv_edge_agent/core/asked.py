@@ -90,9 +90,9 @@ def _answer(turn: Turn, request: Request) -> None:
                 respond(turn, request.request_id, ResponseOutcome.DONE, None, {})
         case Verb.SNAPSHOT:
             live = turn.device.live_document
-            body = {"live": redact(live), "live_hash": turn.device.live_hash} if live is not None else {}
+            body = {"config": redact(live), "live_hash": turn.device.live_hash} if live is not None else {}
             if len(wire.encode(body)) > wire.RESPONSE_BYTES_MAX - ENVELOPE_BYTES:
-                respond(turn, request.request_id, ResponseOutcome.FAILED, None, {"why": "the live file is too large"})
+                respond(turn, request.request_id, ResponseOutcome.FAILED, None, {"detail": "the live file is too large"})
             else:
                 respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
         case Verb.LOGS:
@@ -107,8 +107,8 @@ def _remediate(turn: Turn, request: Request) -> None:
     """Rule 14: only over the live file that was seen, and only when nothing is under way."""
     device, committed = turn.device, turn.memory.committed
     if committed is None or phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None:
-        respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"why": "an update is under way"})
+        respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"detail": "an update is under way"})
     elif "live_hash" not in request.args or request.args["live_hash"] != device.live_hash:
-        respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"why": "the live file is another by now"})
+        respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"detail": "the live file is another by now"})
     else:
         remediate(turn, committed, request.request_id)

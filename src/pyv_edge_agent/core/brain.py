@@ -162,7 +162,7 @@ def _switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
     asked_by = living.remediated(turn)
     turn.do(Log("error", f"writing the committed config back failed: {event.detail}"))
     if asked_by is not None and asked_by != "policy":
-        asked.respond(turn, asked_by, ResponseOutcome.FAILED, None, {"why": event.detail})
+        asked.respond(turn, asked_by, ResponseOutcome.FAILED, None, {"detail": event.detail})
 
 
 def _by_hand(turn: Turn, event: ev.RolledBackByHand) -> None:
