@@ -30,7 +30,8 @@ def ask(turn: Turn, event: ev.Arrived) -> bool:
     topic = topics.parse(event.topic)
     if topic is None or topic.kind not in (Kind.REQUEST, Kind.SHARD_REQUEST) or not event.payload:
         return False
-    heeded = heed_request(event.payload, turn.device.trust, turn.state, turn.now)
+    device = turn.device
+    heeded = heed_request(event.payload, device.facts.device_id, device.shard, device.trust, turn.state, turn.now)
     if isinstance(heeded, NotObeyed):
         refuse(turn, "request", heeded.code, heeded.detail)
         return True
@@ -71,10 +72,6 @@ def _objection(turn: Turn, event: ev.Arrived, request: Request) -> Refusal | Non
     device = turn.device
     if event.retained:
         return Refusal.RETAINED
-    if request.device_id is not None and request.device_id != device.facts.device_id:
-        return Refusal.ADDRESS
-    if request.shard is not None and request.shard != device.shard:
-        return Refusal.ADDRESS
     needs_boot_id = request.shard is None or request.verb is not Verb.REPORT
     if (needs_boot_id or request.boot_id is not None) and request.boot_id != device.boot_id:
         return Refusal.OTHER_BOOT
@@ -92,7 +89,9 @@ def _answer(turn: Turn, request: Request) -> None:
             live = turn.device.live_document
             body = {"config": redact(live), "live_hash": turn.device.live_hash} if live is not None else {}
             if len(wire.encode(body)) > wire.RESPONSE_BYTES_MAX - ENVELOPE_BYTES:
-                respond(turn, request.request_id, ResponseOutcome.FAILED, None, {"detail": "the live file is too large"})
+                respond(
+                    turn, request.request_id, ResponseOutcome.FAILED, None, {"detail": "the live file is too large"}
+                )
             else:
                 respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
         case Verb.LOGS:

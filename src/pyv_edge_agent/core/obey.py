@@ -65,9 +65,25 @@ class _Header(msgspec.Struct, frozen=True):
     fleet: str | None = None
     channel: str | None = None
     device_id: str | None = None
+    shard: str | None = None
     epoch: int | None = None
     issued_at: int | None = None
     expires_at: int | None = None
+
+
+class _Address(msgspec.Struct, frozen=True, kw_only=True):
+    """What the topic says; one of them must fit."""
+
+    channel: str | None = None
+    device_id: str | None = None
+    shard: str | None = None
+
+    def meets(self, header: _Header) -> bool:
+        said = (header.channel, header.device_id, header.shard)
+        return any(
+            wanted is not None and wanted == found
+            for wanted, found in zip((self.channel, self.device_id, self.shard), said, strict=True)
+        )
 
 
 class _Refuse(Exception):
@@ -90,9 +106,7 @@ def heed_directive(data: bytes, channel: str, trust: Trust, state: State, now: N
         return Ignored()
     try:
         payload = _verified(data, dsse.TYPE_DIRECTIVE, Role.DIRECTIVE, trust)
-        header = _addressed(payload, trust, state, now)
-        if header.channel != channel:  # 6 address
-            raise _Refuse(Refusal.ADDRESS, f"channel {header.channel!r} on the topic of {channel!r}")
+        _addressed(payload, _Address(channel=channel), trust, state, now)
         order = _decoded(payload, Directive)  # 9 fields
     except _Refuse as why:
         return NotObeyed(why.code, why.detail)
@@ -106,9 +120,7 @@ def heed_assignment(data: bytes, device_id: str, trust: Trust, state: State, now
         return Ignored()
     try:
         payload = _verified(data, dsse.TYPE_ASSIGNMENT, Role.DIRECTIVE, trust)
-        header = _addressed(payload, trust, state, now)
-        if header.device_id != device_id:  # 6 address
-            raise _Refuse(Refusal.ADDRESS, f"for device {header.device_id!r}")
+        _addressed(payload, _Address(device_id=device_id), trust, state, now)
         order = _decoded(payload, Assignment)
     except _Refuse as why:
         return NotObeyed(why.code, why.detail)
@@ -129,11 +141,13 @@ def heed_release(data: bytes, digest: str, trust: Trust, state: State) -> Taken[
     return Taken(order, data, Digest(digest))
 
 
-def heed_request(data: bytes, trust: Trust, state: State, now: Now) -> Taken[Request] | NotObeyed:
+def heed_request(
+    data: bytes, device_id: str, shard: str, trust: Trust, state: State, now: Now
+) -> Taken[Request] | NotObeyed:
     """A request; whether it is meant for this start and new is the caller's question (rule 14)."""
     try:
         payload = _verified(data, dsse.TYPE_REQUEST, Role.DIRECTIVE, trust)
-        _addressed(payload, trust, state, now)
+        _addressed(payload, _Address(device_id=device_id, shard=shard), trust, state, now)
         order = _decoded(payload, Request)
     except _Refuse as why:
         return NotObeyed(why.code, why.detail)
@@ -154,16 +168,17 @@ def _verified(data: bytes, payload_type: str, role: Role, trust: Trust) -> bytes
     return opened.payload
 
 
-def _addressed(payload: bytes, trust: Trust, state: State, now: Now) -> _Header:
+def _addressed(payload: bytes, address: _Address, trust: Trust, state: State, now: Now) -> None:
     try:
         header = wire.decode(payload, _Header, limit_bytes=wire.ORDER_BYTES_MAX)
     except WireError as why:
         raise _Refuse(Refusal.MALFORMED, str(why)) from None
     _same_fleet(header.fleet, trust, state)  # 5 fleet
+    if not address.meets(header):  # 6 address
+        raise _Refuse(Refusal.ADDRESS, f"it is for {header.channel or header.device_id or header.shard!r}")
     if header.epoch != trust.epoch:  # 7 epoch
         raise _Refuse(Refusal.EPOCH, f"epoch {header.epoch}, the trust document says {trust.epoch}")
     _timely(header, trust, state, now)  # 8 time
-    return header
 
 
 def _same_fleet(fleet: str | None, trust: Trust, state: State) -> None:
