@@ -63,7 +63,7 @@ def report_of(device: Device, wall_ms: int) -> Report:
         channel=ChannelName(device.channel) if device.channel is not None else None,
         epoch=device.trust.epoch,
         generation=_generation(device),
-        number=device.assignment.number if device.assignment is not None else 0,
+        number=_number(device),
         trust=device.trust.version,
         running=Running(
             release=running.release if running is not None else None,
@@ -109,11 +109,16 @@ def fleet_facts(device: Device) -> dict[str, Any]:
 
 
 def _generation(device: Device) -> int:
-    """Of the directive in force for the channel that it follows; after a move the old channel's says nothing."""
+    """Of the directive in force, when it is of this channel and epoch: else its number would be read as one of them."""
     directive = device.directive
-    if directive is None or device.channel not in (None, directive.channel):
+    if directive is None or directive.epoch != device.trust.epoch:
         return 0
-    return directive.generation
+    return directive.generation if device.channel in (None, directive.channel) else 0
+
+
+def _number(device: Device) -> int:
+    assignment = device.assignment
+    return assignment.number if assignment is not None and assignment.epoch == device.trust.epoch else 0
 
 
 def _listen(turn: Turn) -> None:
@@ -155,7 +160,7 @@ def _news(device: Device) -> tuple[object, ...]:
         device.health.get("status"),
         state.refused,
         device.trust.version,
-        device.assignment.number if device.assignment is not None else 0,
+        _number(device),
     )
 
 
