@@ -1,0 +1,53 @@
+"""Listeners: bound before anything starts, plain ones on loopback alone, ended with their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+import httpx
+import pytest
+
+from pyv_fleet.api.server import Listener, ListenerError
+from running.faces import StandInDesk, app_of
+
+
+def test_a_taken_port_is_named_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ListenerError, match=rf"{port}.*fleet\.toml"):
+            Listener(None, "127.0.0.1", port).bind()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_without_tls_nothing_listens_beyond_loopback(host: str) -> None:
+    with pytest.raises(ListenerError, match="loopback"):
+        Listener(None, host, 0).bind()
+
+
+def test_it_answers_and_ends_also_while_somebody_listens_to_events() -> None:
+    async def life() -> tuple[int, float]:
+        app = app_of(StandInDesk(), page_open_on_loopback=True)
+        listener = Listener(app, "127.0.0.1", 0)
+        await listener.start()
+        async with httpx.AsyncClient(base_url=listener.url) as client:
+            status = (await client.get("/page/devices")).status_code
+            async with client.stream("GET", "/v1/events") as stream:
+                await anext(stream.aiter_bytes())
+                began = time.monotonic()
+                app.state.context.closing.set()
+                await listener.stop()
+        return status, time.monotonic() - began
+
+    status, seconds = asyncio.run(life())
+    assert status == 200
+    assert seconds < 3
+
+
+def test_one_that_never_started_lets_go_of_its_port() -> None:
+    listener = Listener(None, "127.0.0.1", 0)
+    listener.bind()
+    asyncio.run(listener.stop())
+    with socket.create_server(("127.0.0.1", listener.port)):
+        pass
