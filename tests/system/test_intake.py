@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import paho.mqtt.client as paho
@@ -35,6 +36,7 @@ from pyvorin_edge.vocabulary import (
 )
 from running.controller import PahoDevice, Place, controller, until
 
+AnOrder = TypeVar("AnOrder", Directive, Assignment)
 Scene = Callable[[Place], Awaitable[None]]
 CONFIG = b"""
 [sensors]
@@ -71,7 +73,7 @@ async def order(place: Place, digest: str, kind: RuleKind = RuleKind.RELEASE, at
     return await place.engine.orders.publish_directive("stable", [rule], reason="test", actor="test")
 
 
-def retained(device: PahoDevice, topic: str, into: type[Directive] | type[Assignment]) -> Directive | Assignment | None:
+def retained(device: PahoDevice, topic: str, into: type[AnOrder]) -> AnOrder | None:
     payload = device.got.get(topic)
     return None if payload is None else decode_order(open_envelope(payload).payload, into)
 
@@ -141,7 +143,8 @@ def test_a_directive_reaches_the_device_with_its_release_and_survives_a_killed_b
         await device.connect()
         await until(lambda: topics.channel("stable") in device.got and topics.assignment("dev-a") in device.got)
         assert retained(device, topics.channel("stable"), Directive) == made
-        device.client.subscribe([(topics.release(digest), 1), (topics.trust(1), 1)])  # type: ignore[union-attr]
+        assert device.client is not None
+        device.client.subscribe([(topics.release(digest), 1), (topics.trust(1), 1)])
         await until(lambda: topics.release(digest) in device.got and topics.trust(1) in device.got)
         assert place.broker.pid is not None
         os.kill(place.broker.pid, signal.SIGKILL)
@@ -324,7 +327,7 @@ async def _no_alert(place: Place, name: str) -> bool:
     return not await _alerts(place, name)
 
 
-def _epoch(device: PahoDevice, topic: str, into: type[Directive] | type[Assignment]) -> int:
+def _epoch(device: PahoDevice, topic: str, into: type[AnOrder]) -> int:
     found = retained(device, topic, into)
     return 0 if found is None else found.epoch
 

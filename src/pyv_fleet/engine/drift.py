@@ -76,14 +76,14 @@ class Drift:
     async def _remediate(self, known: Known, actor: str, limit: asyncio.Semaphore) -> DeviceOutcome:
         device_id, said = known.device.device_id, known.status
         if said.standing not in _DRIFTED:
-            return DeviceOutcome(device_id=device_id, outcome="unchanged", detail="it has not drifted")
+            return DeviceOutcome(device_id=device_id, outcome=ActOutcome.UNCHANGED, detail="it has not drifted")
         try:
             async with limit:
                 args = {"live_hash": said.live_hash}
                 answer = await self._requests.ask(device_id, Verb.REMEDIATE, args, actor)
         except FleetError as why:
-            return DeviceOutcome(device_id=device_id, outcome="failed", detail=str(why))
-        outcome = "remediated" if answer.outcome is ResponseOutcome.DONE else answer.outcome.value
+            return DeviceOutcome(device_id=device_id, outcome=ActOutcome.FAILED, detail=str(why))
+        outcome = _ACTS[answer.outcome]
         detail = answer.body.get("detail", answer.code.sentence if answer.code else "")
         return DeviceOutcome(device_id=device_id, outcome=outcome, detail=str(detail)[:500])
 

@@ -175,7 +175,11 @@ class Intake:
                 if device_id in batch.known:
                     batch.put(device_id, statuses.after_end(batch.known[device_id].status))
             for each in waiting:
-                self._take(batch, each.word, each.connection)
+                try:
+                    self._take(batch, each.word, each.connection)
+                except Exception:  # noqa: BLE001 one message that we cannot handle must not hold up all others
+                    log.exception("a message of %s could not be taken", each.word.device_id)
+                    self.dropped["fault"] += 1
             await self._save(connection, batch)
         return batch.heard(), batch.questions
 
