@@ -9,8 +9,6 @@ from pyv_fleet.cli.filters import expect_option, reason_option, yes_option
 from pyv_fleet.cli.output import Column, show_list, show_one
 from pyv_fleet.cli.session import Exit, Session, with_session
 
-DONE = "done"
-
 
 @click.group()
 def group() -> None:
@@ -66,7 +64,7 @@ def remediate(session: Session, device_ids: tuple[str, ...], reason: str, yes: b
         return
     done = session.client.remediate(RemediateBody(device_ids=meant, reason=reason))
     show_list(session, done, _OUTCOME_COLUMNS)
-    if any(one.outcome != DONE for one in done):
+    if not all(one.outcome.good for one in done):
         session.leave(Exit.PARTLY_FAILED)
 
 

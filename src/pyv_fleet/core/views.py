@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from pyv_fleet.core.words import AlertState, RolloutState, Verdict, WaveState
+from pyv_fleet.core.words import ActOutcome, AlertState, RolloutState, Verdict, WaveState
 from pyvorin_edge.vocabulary import (
     ConfigFormat,
     Connectivity,
@@ -341,7 +341,7 @@ class DeviceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an act on one device."""
 
     device_id: str
-    outcome: str
+    outcome: ActOutcome
     detail: str = ""
 
 

@@ -67,6 +67,20 @@ class AlertState(Word):
     RESOLVED = "resolved", "it no longer holds"
 
 
+class ActOutcome(Word):
+    """What became of an act on one device."""
+
+    REMEDIATED = "remediated", "its applied config was written back"
+    UNCHANGED = "unchanged", "there was nothing to do"
+    REFUSED = "refused", "it refused"
+    FAILED = "failed", "it was tried, without success"
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is left to do."""
+        return self in (ActOutcome.REMEDIATED, ActOutcome.UNCHANGED)
+
+
 class AuthScope(Word):
     """What a token of a person or program may do."""
 

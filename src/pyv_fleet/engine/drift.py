@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pyv_fleet.core.views import DeviceDrift, DeviceOutcome, DriftDiff, RemediateBody
+from pyv_fleet.core.words import ActOutcome
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.devices import drift_view
 from pyv_fleet.engine.errors import FleetError, NotFound
@@ -26,6 +27,11 @@ from pyvorin_edge.vocabulary import ResponseOutcome, Standing, Verb
 SNAPSHOT_SECONDS: Final = 5.0
 AT_ONCE: Final = 100
 _DRIFTED: Final = (Standing.DRIFTED, Standing.BOTH)
+_ACTS: Final = {
+    ResponseOutcome.DONE: ActOutcome.REMEDIATED,
+    ResponseOutcome.REFUSED: ActOutcome.REFUSED,
+    ResponseOutcome.FAILED: ActOutcome.FAILED,
+}
 
 
 class Drift:

@@ -8,7 +8,7 @@ import random
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv311
@@ -22,6 +22,9 @@ from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import PresenceState
 
 logger = logging.getLogger(__name__)
+
+#: gmqtt reconnects while failures <= retries, so 0 still means once, 6 s later and beside our own; -1 means for ever
+NO_RECONNECT: Final = -2
 
 
 class Acknowledgements(PersistentStorage):  # type: ignore[misc]  # gmqtt has no types
@@ -128,7 +131,7 @@ class Session:
         device_id = self._device.device.facts.device_id
         will = gmqtt.Message(topics.presence(device_id), self._presence(PresenceState.OFFLINE), qos=1, retain=True)
         client = gmqtt.Client(device_id, clean_session=True, will_message=will, persistent_storage=self._store)
-        client.set_config({"reconnect_retries": 0})
+        client.set_config({"reconnect_retries": NO_RECONNECT})
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
