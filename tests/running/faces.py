@@ -20,7 +20,7 @@ from pyv_fleet.api.context import ApiContext
 from pyv_fleet.api.tls import CERTIFICATE_KEY
 from pyv_fleet.core import views
 from pyv_fleet.core.access import Doors
-from pyv_fleet.core.words import AlertState, AuthScope, RolloutState, Verdict, WaveState
+from pyv_fleet.core.words import ActOutcome, AlertState, AuthScope, RolloutState, Verdict, WaveState
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.engine.ground import Changes
 from pyv_fleet.web.page import page_routes
@@ -151,7 +151,7 @@ class StandInDesk:
 
     async def remediate(self, body: views.RemediateBody, actor: str) -> list[views.DeviceOutcome]:
         self.asked.append(("remediate", body.device_ids, body.reason))
-        return [views.DeviceOutcome(device_id=one, outcome="done") for one in body.device_ids]
+        return [views.DeviceOutcome(device_id=one, outcome=ActOutcome.REMEDIATED) for one in body.device_ids]
 
     async def create_token(self, spec: views.TokenSpec, actor: str) -> views.TokenMade:
         return views.TokenMade(id="t-1", token="pyv1.made", expires_at=NOW)
