@@ -67,7 +67,7 @@ class Publishing:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self._adopt()
+                await self.adopt()
                 if self._anew:
                     self._anew = False
                     await self._everything()
@@ -96,7 +96,8 @@ class Publishing:
         if version:
             await self._publisher.publish(topics.trust(version), self._trust.current.document, retain=True)
 
-    async def _adopt(self) -> None:
+    async def adopt(self) -> None:
+        """What was heard on the channels' topics since: adopted, answered with ours, or nothing."""
         heard, self._heard = self._heard, []
         for channel, payload in heard:
             found = await self._foreign.judge(channel, payload)
