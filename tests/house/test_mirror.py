@@ -14,7 +14,7 @@ SHELLS = {
     "pyv_edge_agent/__main__.py": "three lines; tests/house runs the command",
     "pyv_edge_agent/main.py": "tests/system, tests/conformance: EdgeAgent as a process",
     "pyv_edge_agent/link/mqtt.py": "tests/conformance against a real broker",
-    "pyv_edge_agent/link/http.py": "tests/conformance",
+    "pyv_edge_agent/link/session.py": "tests/conformance against a real broker",
     "pyv_fleet/__main__.py": "three lines; tests/house runs the command",
     "pyv_fleet/main.py": "tests/house: every command's --help",
     "pyv_fleet/serve.py": "tests/system: the demo",

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import msgspec
-
+from pyv_edge_agent.link.address import Address, parse_address
 from pyv_edge_agent.link.interface import LinkError, Listener, Passport, Self
 from pyv_edge_agent.link.session import Session, Terms
 from pyv_edge_agent.link.tls import device_context
@@ -20,31 +19,9 @@ from pyvorin_edge.trust import Link as Whereabouts
 
 logger = logging.getLogger(__name__)
 
-MQTTS_PORT: Final = 8883
 #: A session that ended sooner does not reset the back-off: a denied publish closes it at once (STACK 1).
 STEADY_SECONDS: Final = 10.0
 GOODBYE_SECONDS: Final = 2.0
-
-
-class Address(msgspec.Struct, frozen=True):
-    """Where a broker listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def parse_address(text: str) -> Address:
-    """`host`, `host:port` or `[v6]:port`; LinkError if it is none of them."""
-    rest = text.removeprefix("mqtts://").rstrip("/")
-    host, colon, port = rest.rpartition(":") if not rest.endswith("]") else (rest, "", "")
-    if not colon or (":" in host and not host.startswith("[")):
-        host, port = rest, str(MQTTS_PORT)
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise LinkError(f"{text!r} is no broker address: write host:port")
-    return Address(host.strip("[]"), int(port))
 
 
 class MqttLink:
@@ -167,7 +144,10 @@ class MqttLink:
             if self._open(session, address):
                 self._conn += 1
                 session.wait_ended()
-                logger.warning("disconnected from %s: %s", address, session.why_ended)
+                if session.is_up:
+                    logger.info("leaving %s", address)
+                else:
+                    logger.warning("disconnected from %s: %s", address, session.why_ended)
                 return self._monotonic() - began
             return 0.0
         finally:

@@ -14,6 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pyv_edge_agent.link.interface import Listener, Self
+from pyv_edge_agent.link.tags import Tags
 from pyvorin_edge import topics, wire
 from pyvorin_edge.report import Presence
 from pyvorin_edge.trust import Link as Whereabouts
@@ -50,7 +51,7 @@ class Session:
         self._ended = threading.Event()
         self._released = threading.Event()
         self._why = ""
-        self._tags = _Tags(listener.delivered)
+        self._tags = Tags(listener.delivered)
         self._client = self._make_client(tls)
 
     @property
@@ -170,34 +171,6 @@ class Session:
 
     def _on_publish(self, client: paho.Client, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
         self._tags.acknowledged(mid)
-
-
-class _Tags:
-    """Which publish is which: paho may tell of a PUBACK before `publish` has returned its number."""
-
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
-        self._lock = threading.Lock()
-        self._waiting: dict[int, int | None] = {}
-        self._early: set[int] = set()
-
-    def sent(self, mid: int, tag: int | None) -> None:
-        with self._lock:
-            was_early = mid in self._early
-            self._early.discard(mid)
-            if not was_early:
-                self._waiting[mid] = tag
-        if was_early and tag is not None:
-            self._tell(tag)
-
-    def acknowledged(self, mid: int) -> None:
-        with self._lock:
-            known = mid in self._waiting
-            tag = self._waiting.pop(mid, None)
-            if not known:
-                self._early.add(mid)
-        if tag is not None:
-            self._tell(tag)
 
 
 def _wait_published(info: paho.MQTTMessageInfo, seconds: float) -> None:
