@@ -34,7 +34,7 @@ from pyvorin_edge.vocabulary import (
     Standing,
     Verb,
 )
-from running.controller import PahoDevice, Place, controller, until
+from running.joint import PahoDevice, Place, controller, until
 
 AnOrder = TypeVar("AnOrder", Directive, Assignment)
 Scene = Callable[[Place], Awaitable[None]]

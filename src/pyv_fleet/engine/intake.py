@@ -177,7 +177,7 @@ class Intake:
             for each in waiting:
                 try:
                     self._take(batch, each.word, each.connection)
-                except Exception:  # noqa: BLE001 one message that we cannot handle must not hold up all others
+                except Exception:  # one message that we cannot handle must not hold up all others
                     log.exception("a message of %s could not be taken", each.word.device_id)
                     self.dropped["fault"] += 1
             await self._save(connection, batch)
