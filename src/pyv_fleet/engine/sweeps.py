@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from pyv_fleet.core.hearing import is_lost
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.ground import Ground
@@ -20,7 +21,10 @@ from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import channels, devices, idempotency, status
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.records import chunks
+from pyv_fleet.store.status import StatusRecord
+from pyvorin_edge.cadence import lost_after_seconds
 from pyvorin_edge.envelope import open_envelope
+from pyvorin_edge.orders import Pace
 from pyvorin_edge.trust import Trust, holds
 from pyvorin_edge.vocabulary import Role
 
@@ -66,8 +70,9 @@ class Sweeps:
                 continue  # nobody was listened to for long enough
             async with self._ground.database.read() as connection:
                 silent = await status.silent_since(connection, before, channel)
-            if silent:
-                await intake.fell_silent([one.device_id for one in silent])
+            lost = [one.device_id for one in silent if one.generation or _lost_by_default(one, since, now)]
+            if lost:
+                await intake.fell_silent(lost)
 
     async def refresh(self) -> None:
         """Directives are valid for 30 days and refreshed after 10 (rule 8); a new epoch needs new ones at once."""
@@ -118,6 +123,11 @@ class Sweeps:
         """Answers kept for repeated questions go after a day."""
         async with self._ground.database.begin() as connection:
             await idempotency.forget_before(connection, self._ground.clock() - ANSWERS_KEPT_MS)
+
+
+def _lost_by_default(said: StatusRecord, since: int, now_ms: int) -> bool:
+    """Before its first directive a device does not know its channel's pace and keeps the default one."""
+    return is_lost(said.last_seen, since, now_ms, lost_after_seconds(Pace()))
 
 
 async def run(sweeps: list[Sweep]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyv_fleet.core.views import ChannelBody
 from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.interface import Heard
 from pyv_fleet.engine.words_in import Word, parse_word
@@ -123,6 +124,19 @@ def test_a_will_makes_offline_and_silence_lost(tmp_path: Path) -> None:
         place.time.forward(1)
         await place.heard()
         assert (await of(place)).connectivity is Connectivity.LOST, "a will that comes later leaves it lost"
+
+    play(tmp_path, scene)
+
+
+def test_a_device_without_a_directive_keeps_the_default_pace(tmp_path: Path) -> None:
+    async def scene(place: Bench) -> None:
+        await place.desk.put_channel("stable", ChannelBody(beat_seconds=1), "test")
+        await place.enrol("dev-b")
+        await place.heard(said("dev-a"), said("dev-b", generation=5))
+        place.time.forward(9)
+        await place.engine.sweeps.lost(place.engine.intake, place.engine.paces, place.engine.ear.since_or_none)
+        assert (await of(place)).connectivity is Connectivity.ONLINE
+        assert (await of(place, "dev-b")).connectivity is Connectivity.LOST
 
     play(tmp_path, scene)
 
