@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from conformance.agent_subject import agent
 from conformance.core_subject import CoreSubject
 from conformance.fleet import Fleet
 from conformance.memory_broker import MemoryBroker
-from conformance.subject import Able, Carrier, Subject
+from conformance.subject import Carrier, Subject
 from conformance.watched import Watched
 
 
@@ -19,7 +21,7 @@ def _core() -> Iterator[tuple[Subject, Carrier]]:
     subject.kill()
 
 
-KINDS: dict[str, Callable[[], Iterator[tuple[Subject, Carrier]]]] = {"core": _core}
+KINDS: dict[str, Callable[[], Iterator[tuple[Subject, Carrier]]]] = {"core": _core, "agent": agent}
 
 
 @pytest.fixture(params=list(KINDS))
@@ -27,10 +29,6 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Subject, Carrier]]:
     """A subject that is not provisioned yet, and what carries its messages."""
     made = KINDS[request.param]()
     subject, carrier = next(made)
-    needs = next((mark.args for mark in request.node.iter_markers("needs")), ())
-    missing = [need for need in needs if Able(need) not in subject.able]
-    if missing:
-        pytest.skip(f"this subject cannot be made to do: {', '.join(missing)}")
     yield subject, carrier
     for _ in made:
         pass

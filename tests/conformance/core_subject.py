@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, assert_never
 
 import tomli_w
+
 from conformance.memory_broker import MemoryBroker
 from conformance.memory_disk import DiskFull, MemoryDisk, PowerCut
 from conformance.subject import Able
-
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
@@ -319,10 +320,8 @@ class CoreSubject:
 
     def _live_seen(self) -> ev.LiveSeen:
         data, hashed = self.disk.live, None
-        try:
+        with contextlib.suppress(ConfigError):
             hashed = Config.from_bytes(data or b"\xff").effective_hash(self.environment, b"key")
-        except ConfigError:
-            pass
         return ev.LiveSeen(data=data, effective_hash=hashed)
 
     def _health_seen(self) -> ev.HealthSeen:

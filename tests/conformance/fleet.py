@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from conformance.subject import Carrier
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
+from conformance.subject import Carrier
 from pyv_fleet.trust import root_document
 from pyvorin_edge import envelope, orders, topics
 from pyvorin_edge.config.layers import golden_hash
+from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.envelope import public_bytes
 from pyvorin_edge.identity import Digest, digest_of, shard_of
 from pyvorin_edge.report import Join, JoinLink
@@ -240,8 +241,5 @@ def _hash_of(config: bytes) -> str:
     """Of a config that does not parse too: such a release is forced past the controller's own checks."""
     try:
         return golden_hash(config, ConfigFormat.TOML, {})
-    except ValueError:
-        return "0" * 64
-    except Exception as why:  # noqa: BLE001 - whatever it is, the release is made nonetheless
-        assert why
+    except ConfigError:
         return "0" * 64

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core.memory import Installed, Memory, from_parts
 from pyvorin_edge import wire
+from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.identity import digest_of
+from pyvorin_edge.orders import Directive, decode_order
 from pyvorin_edge.report import Report
 from pyvorin_edge.vocabulary import Phase
 
@@ -96,5 +98,11 @@ class MemoryDisk:
         assert report.boot == memory.state.boot, "a report before the start was counted on disk"
         assert report.result == memory.state.result, "a result is told before it is durable"
         assert report.refused == memory.state.refused
-        heard = [one.generation for one in memory.state.heard.values()]
-        assert report.generation <= max(heard, default=0), "an order is told of before it is durable"
+        told = report.generation == 0 or report.generation == directive_of(memory.directive).generation
+        assert told, "an order is told of before it is durable"
+
+
+def directive_of(data: bytes | None) -> Directive:
+    """The directive that lies on the disk."""
+    assert data is not None, "a directive is told of that is not on the disk"
+    return decode_order(open_envelope(data).payload, Directive)
