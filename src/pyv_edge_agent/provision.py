@@ -61,9 +61,10 @@ def parse_setting(text: str) -> Setting:
     if not equals or not all(keys):
         raise ProvisionError(f"--set {path}: write key.path=value, as in sensors.poll_interval_seconds=2.0")
     try:
-        return Setting(keys, tomllib.loads(f"value = {value}")["value"])
+        read = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
         return Setting(keys, value)
+    return Setting(keys, read["value"] if list(read) == ["value"] else value)
 
 
 def render_config(template: bytes | None, settings: Sequence[Setting]) -> bytes:

@@ -128,8 +128,10 @@ class MqttLink:
 
     def _delay_after(self, delay: float | None) -> float:
         if delay is None:
-            return cadence.first_delay_seconds(self._reconnect_seconds, self._chance())
-        return min(self._delay_seconds_max, cadence.next_delay_seconds(delay, self._chance()))
+            after = cadence.first_delay_seconds(self._reconnect_seconds, self._chance())
+        else:
+            after = cadence.next_delay_seconds(delay, self._chance())
+        return min(after, self._delay_seconds_max)
 
     def _session_of(self, me: Self, listener: Listener) -> float:
         """One session from connect to end; the seconds that it stood."""

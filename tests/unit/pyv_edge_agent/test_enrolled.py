@@ -1,0 +1,89 @@
+"""The join document into memory: once, and never against what was learned since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
+
+from pyv_edge_agent.core.memory import Heard, Memory, State
+from pyv_edge_agent.enrolled import read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.link.interface import LinkError
+from pyv_edge_agent.state_dir import StateDir
+from pyvorin_edge import wire
+from pyvorin_edge.envelope import TYPE_ASSIGNMENT, open_envelope, seal
+from pyvorin_edge.report import Join, JoinLink
+from pyvorin_edge.trust import TrustError, holds
+from pyvorin_edge.vocabulary import Role
+
+ASSIGNMENT = seal(b'{"channel":"stable"}', TYPE_ASSIGNMENT, [Ed25519PrivateKey.from_private_bytes(bytes(32))])
+JOIN = Join(
+    v=1, fleet="acme", trust_anchor="ab" * 32, trust=("one", "two"), assignment=ASSIGNMENT.decode(), incarnation=2,
+    epoch=1, generation=7, number=3, link=JoinLink(mqtt=("h:1",), http=("https://h",), ca_pem=()),
+)  # fmt: skip
+
+
+def test_a_fresh_memory_takes_trust_bounds_and_incarnation() -> None:
+    memory = with_join(Memory(), JOIN)
+    assert memory.trust == (b"one", b"two")
+    assert memory.state.incarnation == 2
+    assert memory.state.fleet == "acme"
+    assert memory.state.heard == {"stable": Heard(epoch=1, generation=7)}
+    assert memory.state.heard_assignment == Heard(epoch=1, generation=3)
+
+
+def test_taken_again_it_changes_nothing() -> None:
+    memory = with_join(Memory(), JOIN)
+    assert with_join(memory, JOIN) is memory
+
+
+def test_what_was_learned_since_stays() -> None:
+    heard = Heard(epoch=1, generation=9)
+    learned = Memory(trust=(b"one", b"two", b"three"), state=State(boot=4, incarnation=3, heard={"stable": heard}))
+    memory = with_join(learned, JOIN)
+    assert memory.trust == learned.trust
+    assert memory.state.heard["stable"] == heard
+    assert memory.state.incarnation == 3
+
+
+def test_a_card_enrolled_anew_keeps_its_growing_incarnation() -> None:
+    memory = with_join(Memory(state=State(boot=4, incarnation=1)), replace(JOIN, incarnation=2))
+    assert memory.state.incarnation == 2
+
+
+def test_an_assignment_that_cannot_be_read_gives_no_bound() -> None:
+    assert with_join(Memory(), replace(JOIN, assignment="{}")).state.heard == {}
+
+
+def test_a_directory_that_was_never_provisioned_is_no_fleets(tmp_path: Path) -> None:
+    place = StateDir(tmp_path)
+    assert read_enrolled(place) is None
+    trust = read_trust(place, ())
+    assert not holds(trust, Role.DIRECTIVE, open_envelope(ASSIGNMENT))
+
+
+def test_the_files_of_a_provisioned_one_are_read(tmp_path: Path) -> None:
+    place = StateDir(tmp_path)
+    place.join.write_bytes(wire.encode(JOIN))
+    place.server_ca.write_text("PEM")
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
+    place.trust_anchor.write_text(f'{{"public_key": "{key.hex()}"}}')
+    enrolled = read_enrolled(place)
+    assert enrolled is not None
+    assert (enrolled.whereabouts.mqtt, enrolled.whereabouts.ca_pem) == (("h:1",), ())
+    assert read_server_ca(place) == "PEM"
+    assert holds(read_trust(place, ()), Role.DIRECTIVE, open_envelope(ASSIGNMENT))
+
+
+def test_what_is_broken_is_named(tmp_path: Path) -> None:
+    place = StateDir(tmp_path)
+    with pytest.raises(LinkError, match=r"server_ca\.pem"):
+        read_server_ca(place)
+    place.join.write_bytes(b"{}")
+    with pytest.raises(LinkError, match="join document is not readable"):
+        read_enrolled(place)
+    place.trust_anchor.write_text('{"public_key": "short"}')
+    with pytest.raises(TrustError, match=r"trust_anchor\.json"):
+        read_trust(place, ())
