@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 #: gmqtt reconnects while failures <= retries, so 0 still means once, 6 s later and beside our own; -1 means for ever
 NO_RECONNECT: Final = -2
+CONNECT_SECONDS: Final = 30.0
 
 
 class Acknowledgements(PersistentStorage):  # type: ignore[misc]  # gmqtt has no types
@@ -116,9 +117,8 @@ class Session:
         host, _, port = random.choice(self._link.mqtt).rpartition(":")
         keepalive = self._device.device.pace.keepalive_seconds
         try:
-            await asyncio.wait_for(
-                client.connect(host, int(port), ssl=self._context(), keepalive=keepalive, version=MQTTv311), 30
-            )
+            connecting = client.connect(host, int(port), ssl=self._context(), keepalive=keepalive, version=MQTTv311)
+            await self._unless_ended(asyncio.wait_for(connecting, CONNECT_SECONDS))
             await self._ended.wait()
         finally:
             was_up, self._up = self._up, False
@@ -126,6 +126,19 @@ class Session:
                 self._device.feed(ev.Disconnected())
             self._client = None
             await _closed(client)
+
+    async def _unless_ended(self, connecting: Awaitable[None]) -> None:
+        """gmqtt waits for ever for the CONNACK of a connection that broke before it: the end is heard elsewhere."""
+        attempt = asyncio.ensure_future(connecting)
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait({attempt, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.done():
+                raise ConnectionError("the connection ended before the broker answered")
+            attempt.result()
+        finally:
+            attempt.cancel()
+            ended.cancel()
 
     def _new_client(self) -> gmqtt.Client:
         device_id = self._device.device.facts.device_id
