@@ -7,6 +7,7 @@ from typing import Any, Final
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from conformance.core_subject import DEVICE, CoreSubject
 from conformance.fleet import Fleet, other_key
@@ -175,8 +176,13 @@ class Fate(RuleBasedStateMachine):
         """The same rules under a new generation change nothing but what says so."""
         self._rest()
         files, switched = dict(self.subject.durable()), len(self.switches)
-        if self._memory().trial is not None:
+        device, said = self.subject.device, self.fleet.directive
+        assert device is not None
+        assert said is not None
+        if self._memory().trial is not None or device.directive is None:
             return
+        if replace(device.directive, generation=0, issued_at=0) != replace(said, generation=0, issued_at=0):
+            return  # the last one said is not the one in force
         self.fleet.refresh()
         self._keep()
         self.subject.idle(2.0)
