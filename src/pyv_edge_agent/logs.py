@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 LINES_KEPT: Final = 200
 LINE_LONGEST: Final = 500
@@ -49,9 +49,10 @@ class JsonLines(logging.Formatter):
 class AgentLog:
     """The root logger as the config's `logging` section wants it. Other libraries speak from WARNING on."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """`stream`: where lines go; standard error if none."""
         self.lines = LastLines()
-        self._stream = logging.StreamHandler(sys.stderr)
+        self._stream = logging.StreamHandler(stream or sys.stderr)
         self._open = False
 
     def configure(self, section: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -14,30 +15,35 @@ logger = logging.getLogger("pyv_edge_agent.test")
 
 
 @pytest.fixture
-def log(capsys: pytest.CaptureFixture[str]) -> Iterator[AgentLog]:
-    made = AgentLog()
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def log(said: io.StringIO) -> Iterator[AgentLog]:
+    made = AgentLog(said)
     yield made
     made.close()
 
 
-def test_json_lines_are_json_with_the_traceback(log: AgentLog, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_are_json_with_the_traceback(log: AgentLog, said: io.StringIO) -> None:
     log.configure({"level": "INFO", "format": "json"})
     try:
         raise ValueError("odd")
     except ValueError:
         logger.exception("it failed\nbadly")
-    said = json.loads(capsys.readouterr().err)
-    assert (said["level"], said["message"]) == ("ERROR", "it failed\nbadly")
-    assert "ValueError: odd" in said["exception"]
+    line = json.loads(said.getvalue())
+    assert (line["level"], line["message"]) == ("ERROR", "it failed\nbadly")
+    assert "ValueError: odd" in line["exception"]
 
 
-def test_the_level_may_change_and_text_is_plain(log: AgentLog, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_level_may_change_and_text_is_plain(log: AgentLog, said: io.StringIO) -> None:
     log.configure({"level": "WARNING", "format": "text"})
     logger.info("quiet")
     logger.warning("loud")
     log.configure({"level": "DEBUG", "format": "text"})
     logger.debug("now heard")
-    heard = capsys.readouterr().err
+    heard = said.getvalue()
     assert "quiet" not in heard
     assert heard.count("loud") == 1
     assert "DEBUG pyv_edge_agent.test: now heard" in heard
