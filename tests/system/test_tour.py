@@ -221,9 +221,8 @@ def test_6_a_killed_agent_is_offline_within_a_second_and_a_hung_one_is_noticed(d
             what="the hung agent is offline or lost",
         )
         causes = {one["device_id"]: one["causes"] for one in demo.json("attention")}
-        assert causes[killed.id]
-        assert causes[hung.id]
-        assert set(causes) == {killed.id, hung.id}
+        assert causes.keys() == {killed.id, hung.id}, causes
+        assert all(causes.values())
     finally:
         os.kill(hung.pid, signal.SIGCONT)
     restart(demo, killed)
@@ -238,11 +237,10 @@ def test_7_a_restart_of_the_broker_marks_nobody_offline(demo: Demo) -> None:
         within=10,
         what="the controller starts its broker again",
     )
-    worst = 0
-    deadline = time.monotonic() + 12
+    deadline = time.monotonic() + 14
     while time.monotonic() < deadline:
-        worst = max(worst, demo.json("health")["unreachable_count"])
-    assert worst == 0
+        snapshot = demo.json("health")
+        assert snapshot["unreachable_count"] == 0, demo.json("attention")
     names = {one["name"] for one in demo.json("alert", "list")["items"] if one["state"] == "firing"}
     assert not names & {"device_offline", "device_lost"}
 

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import secrets
+import signal
 import ssl
 import subprocess
 import tomllib
@@ -84,13 +85,16 @@ def test_its_drift_script_is_silent_in_step_and_alerts_on_an_edit(demo: Demo, tm
     golden = agent.config.read_bytes()
     run_drift_script(agent, demo.facts["page"], tmp_path)
     assert unverified(demo, agent) == []
-    agent.config.write_bytes(golden.replace(b"noise = 0.4", b"noise = 0.5"))
-    assert agent.config.read_bytes() != golden
-    run_drift_script(agent, demo.facts["page"], tmp_path)
-    found = until(lambda: unverified(demo, agent), within=5, what="the script's alert is raised, unverified")
-    assert found[0]["name"] == "config_drift"
-    agent.config.write_bytes(golden)
-    run_drift_script(agent, demo.facts["page"], tmp_path)
+    os.kill(agent.pid, signal.SIGSTOP)  # else the agent itself would be first to tell
+    try:
+        agent.config.write_bytes(golden.replace(b"noise = 0.4", b"noise = 0.5"))
+        assert agent.config.read_bytes() != golden
+        run_drift_script(agent, demo.facts["page"], tmp_path)
+        found = until(lambda: unverified(demo, agent), within=5, what="the script's alert is raised, unverified")
+        assert found[0]["name"] == "config_drift"
+    finally:
+        agent.config.write_bytes(golden)
+        os.kill(agent.pid, signal.SIGCONT)
 
 
 def test_its_drift_script_raises_no_false_alert_while_the_controller_is_away(demo: Demo, tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_its_listeners_understand_our_controllers_messages(
     assert (tmp_path / "device" / "config.toml").read_bytes() == config.read_bytes()
     assert restarts == ["sudo systemctl restart pyvorin-edge"]
 
-    demo.cli("rollback", "--to", "1.0", "--all", "--reason", "article", "--yes", "--expect-count", "103")
+    demo.cli("rollback", "--to", "1.0", "--all", "--reason", "article", "--yes", "--expect-count", "104")
     topic, payload, retained = heard.get(timeout=20)
     assert (topic, retained) == (topics.ARTICLE_ROLLBACK, False)
     went_back: list[str] = []
