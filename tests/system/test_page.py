@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from running.controller import Controller, controller
 
@@ -66,6 +66,15 @@ def test_it_shows_what_happens_without_a_reload_and_asks_nobody_else(running: Co
     expect(page.locator("#audit")).to_contain_text("channel.create")
     assert [url for url in asked if not url.startswith(running.ready["page"])] == []
     assert said == []
+
+
+def test_it_is_live_also_where_the_network_brings_its_scripts_late(running: Controller, page: Page) -> None:
+    def late(route: Route) -> None:
+        page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route("**/hx-sse.min.js", late)
+    sign_in(running, page)
 
 
 def test_a_device_appears_and_the_filter_is_kept_while_the_page_lives(

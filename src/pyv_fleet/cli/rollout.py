@@ -181,6 +181,8 @@ def _line(seen: RolloutView) -> tuple[str, int, int]:
 
 
 def _wave_said(wave: WaveView) -> str:
+    if wave.state is WaveState.PENDING:
+        return "not begun"
     parts = [f"{wave.committed} of {wave.devices} committed"]
     for word in ("failed", "reverted", "unhealthy", "lost", "deferred"):
         count = getattr(wave, word)
@@ -215,6 +217,7 @@ _WAVE_COLUMNS = (
     Column("reverted", lambda w: w.reverted),
     Column("unhealthy", lambda w: w.unhealthy),
     Column("lost", lambda w: w.lost),
+    Column("deferred", lambda w: w.deferred),
     Column("verdict", lambda w: w.verdict),
     Column("because", lambda w: w.because),
 )

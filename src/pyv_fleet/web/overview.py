@@ -24,7 +24,7 @@ from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.web.filter import DeviceFilter
 
 DEVICES_A_PAGE: Final = 25
-RECORDS_SHOWN: Final = 8
+RECORDS_SHOWN: Final = 6
 ATTENTION_SHOWN: Final = 12
 
 

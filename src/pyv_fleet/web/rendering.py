@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+_DIGEST: Final = re.compile(r"\b[0-9a-f]{64}\b")
 TEMPLATES: Final = Path(__file__).parent / "templates"
 #: the colour that a word has: good, warn, bad, quiet
 _MOODS: Final = {
@@ -31,7 +33,7 @@ def mood(word: object) -> str:
 
 
 def clock(at: dt.datetime | None) -> str:
-    """A time of day in UTC, with the date if it is long ago is left to the title."""
+    """A time of day in UTC."""
     return "never" if at is None else at.astimezone(dt.UTC).strftime("%H:%M:%S")
 
 
@@ -43,6 +45,11 @@ def share(part: float, whole: float) -> float:
 def figure(value: float | None, unit: str = "") -> str:
     """A figure for people; a dash where there is none."""
     return "–" if value is None else f"{value:.1f}{unit}"
+
+
+def short(text: str) -> str:
+    """Digests cut to what an eye can compare; the commands show them whole."""
+    return _DIGEST.sub(lambda found: f"{found[0][:10]}…", text)
 
 
 def words(value: object) -> str:
@@ -59,6 +66,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (mood, clock, share, figure, words):
+    for function in (mood, clock, share, figure, short, words):
         environment.filters[function.__name__] = function
     return environment

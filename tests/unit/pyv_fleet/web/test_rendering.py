@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from pyv_fleet.core.words import AlertState, RolloutState, Verdict
-from pyv_fleet.web.rendering import clock, figure, mood, share, words
+from pyv_fleet.web.rendering import clock, figure, mood, share, short, words
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Standing
 
 
@@ -32,3 +32,8 @@ def test_a_share_of_nothing_is_nothing() -> None:
 
 def test_words_for_people() -> None:
     assert words(Connectivity.NEVER_SEEN) == "never seen"
+
+
+def test_digests_are_cut_and_nothing_else() -> None:
+    assert short(f"1.1 {'ab' * 32} stable") == "1.1 ababababab… stable"
+    assert short("FLEET-0a1b2c3d4e5f abc") == "FLEET-0a1b2c3d4e5f abc"
