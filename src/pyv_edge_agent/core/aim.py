@@ -102,10 +102,12 @@ def tried(memory: Memory, target: Target) -> Tried | None:
 def barred(memory: Memory, target: Target, judged_by: str) -> bool:
     """Rule 6: whether quarantine keeps the device from trying the target now; waits are another question."""
     line = tried(memory, target)
-    if line is None or target.attempt > line.attempt:
+    if line is None:
         return False
-    if line.outcome is Outcome.REJECTED:
+    if line.outcome is Outcome.REJECTED:  # whatever the attempt
         return line.judged_by == judged_by
+    if target.attempt > line.attempt:
+        return False
     return line.switched and line.outcome is Outcome.FAILED
 
 

@@ -41,6 +41,7 @@ def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Ef
     working.work(turn)
     reach.consider(turn)
     reach.press(turn)
+    living.press(turn)
     living.stand(turn)
     tell(turn)
     return turn.device, tuple(turn.effects)
@@ -48,7 +49,7 @@ def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Ef
 
 def due_at(device: Device) -> float:
     """Uptime seconds at which the device next needs `Ticked`."""
-    return min(tell_at(device), working.work_at(device), reach.reach_at(device))
+    return min(tell_at(device), working.work_at(device), reach.reach_at(device), living.heal_at(device))
 
 
 def _clock(turn: Turn) -> None:

@@ -66,6 +66,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     #: channel, assignment or trust topic whose order was refused only for epoch, key or time
     ask_again: frozenset[str] = frozenset()
     candidate_since: float | None = None
+    #: between an inconclusive try of a link and the next
+    candidate_again_at: float | None = None
     # the update under way
     waiting_for: WaitingFor | None = None
     phase_since: float = 0.0
@@ -96,6 +98,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     health: dict[str, Any] = {}
     #: WriteLive under way: who asked
     remediating: str | None = None
+    #: a drift that was not healed is looked at again
+    heal_again_at: float | None = None
     # what it told
     seq: int = 0
     reported_seq: int = 0

@@ -75,6 +75,8 @@ def _directive(turn: Turn, topic: str, channel: str, data: bytes) -> None:
     device = turn.device
     if channel != device.channel and device.assignment is not None:
         return
+    if device.directive is not None and data == turn.memory.directive:
+        return  # in force already: not newly accepted, so not refused either, however old it is by now (rule 8)
     heeded = heed_directive(data, channel, device.trust, turn.state, turn.now)
     match heeded:
         case Taken(order=order):
@@ -102,6 +104,8 @@ def _take_directive(turn: Turn, order: Directive, data: bytes, payload_sha256: D
 
 def _assignment(turn: Turn, topic: str, data: bytes) -> None:
     device = turn.device
+    if device.assignment is not None and data == turn.memory.assignment:
+        return
     heeded = heed_assignment(data, device.facts.device_id, device.trust, turn.state, turn.now)
     match heeded:
         case Taken(order=order):

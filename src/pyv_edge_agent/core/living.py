@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.aim import golden_target
-from pyv_edge_agent.core.device import Turn
+from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import KeepBlob, LoadLive, Log, Look, LookAtLive, WriteLive
 from pyv_edge_agent.core.memory import Healed, Installed
 from pyv_edge_agent.core.update import phase_of
@@ -25,6 +25,9 @@ HEALS_MAX: Final = 3
 #: of one key path in a report: 32 of them must fit into it
 PATH_LETTERS_MAX: Final = 200
 HEALS_WITHIN_MS: Final = 3600 * 1000
+#: after a heal that failed or was not tried, for the key was fought over
+HEAL_AGAIN_SECONDS: Final = 60.0
+NEVER: Final = float("inf")
 
 
 def first_start(turn: Turn, live: bytes | None) -> None:
@@ -105,6 +108,18 @@ def stand(turn: Turn) -> None:
         turn.set(drift=found)
 
 
+def press(turn: Turn) -> None:
+    """A failed heal, or a fight, never stops detection: what is still edited is looked at again."""
+    if turn.up >= heal_at(turn.device):
+        turn.set(heal_again_at=None)
+        heal(turn)
+
+
+def heal_at(device: Device) -> float:
+    """Uptime at which a drift is looked at again."""
+    return NEVER if device.heal_again_at is None else device.heal_again_at
+
+
 def heal(turn: Turn) -> None:
     """Policy `remediate`: write what was applied over an edited file, unless the same key path is fought over."""
     device, committed = turn.device, turn.memory.committed
@@ -118,6 +133,7 @@ def heal(turn: Turn) -> None:
     paths = _paths(turn, committed)
     if paths is None or DriftKind.EDITED not in _kinds(turn, committed, paths):
         return
+    turn.set(heal_again_at=turn.up + HEAL_AGAIN_SECONDS)
     if any(_fought(turn, path) for path in paths):
         return
     turn.note(healed=_healed_now(turn, paths))

@@ -19,6 +19,8 @@ NEVER: Final = float("inf")
 NO_RELEASE: Final = Digest("0" * 64)
 #: given up so often with the old link reachable, a link is at fault
 GIVEN_UP_MAX: Final = 2
+#: by the old link it says that the try was inconclusive, before it leaves again
+REST_SECONDS_MAX: Final = 60.0
 
 
 def link_in_use(device: Device) -> Link | None:
@@ -67,9 +69,8 @@ def acknowledged(turn: Turn) -> None:
         ended = trial.tries >= GIVEN_UP_MAX
         _judge(turn, Outcome.FAILED if ended else Outcome.INCONCLUSIVE, Cause.CUT_OFF)
         turn.note(link_trial=replace(trial, going_back=False, ended=ended))
-        if not ended:
-            turn.set(candidate_since=None)
-            _try(turn, trial.link)
+        rest_seconds = min(REST_SECONDS_MAX, device.facts.limits.reach_seconds)
+        turn.set(candidate_since=None, candidate_again_at=None if ended else turn.up + rest_seconds)
 
 
 def press(turn: Turn) -> None:
@@ -77,7 +78,9 @@ def press(turn: Turn) -> None:
     trial, device = turn.state.link_trial, turn.device
     if trial is None or trial.ended or turn.up < reach_at(device):
         return
-    if not trial.going_back:
+    if device.candidate_again_at is not None:
+        _try(turn, trial.link)
+    elif not trial.going_back:
         turn.note(link_trial=replace(trial, going_back=True, tries=trial.tries + 1))
         turn.set(candidate_since=turn.up, on_candidate=False)
         turn.do(Log("warning", "the fleet was not reached by its new link; going back"))
@@ -91,7 +94,11 @@ def press(turn: Turn) -> None:
 def reach_at(device: Device) -> float:
     """Uptime of the deadline under way."""
     trial = device.memory.state.link_trial
-    if trial is None or trial.ended or device.candidate_since is None:
+    if trial is None or trial.ended:
+        return NEVER
+    if device.candidate_again_at is not None:
+        return device.candidate_again_at
+    if device.candidate_since is None:
         return NEVER
     return device.candidate_since + device.facts.limits.reach_seconds
 
@@ -99,13 +106,13 @@ def reach_at(device: Device) -> float:
 def phase_shown(device: Device) -> Phase | None:
     """What a link on trial adds to the device's phase; none = nothing."""
     trial = device.memory.state.link_trial
-    if trial is None or trial.ended:
+    if trial is None or trial.ended or device.candidate_again_at is not None:
         return None
     return Phase.REVERTING if trial.going_back else Phase.PROVING
 
 
 def _try(turn: Turn, link: Link) -> None:
-    turn.set(candidate_since=turn.up)
+    turn.set(candidate_since=turn.up, candidate_again_at=None)
     turn.do(UseLink(link, candidate=True))
 
 

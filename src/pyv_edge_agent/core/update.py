@@ -131,6 +131,21 @@ def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) ->
             return replace(memory, trial=replace(trial, phase=phase))
 
 
+def rejected_again(memory: Memory, line: Tried, target: Target, at: int) -> Memory:
+    """Rule 6: a rejection stands for a higher attempt too; it is only told anew, so that nobody waits for that one."""
+    last = memory.state.result
+    same = last is not None and (last.release, last.overlay) == _key(target)
+    detail = last.detail if last is not None and same else line.code.sentence
+    rest = tuple(one for one in memory.quarantine if one is not line)
+    return replace(
+        memory,
+        quarantine=(replace(line, attempt=target.attempt), *rest),
+        state=replace(
+            memory.state, result=_result(Trial(target=target, phase=Phase.WAITING), line.outcome, line.code, detail, at)
+        ),
+    )
+
+
 def _started(memory: Memory, move: Started) -> Memory | None:
     """Rule 6: starts are counted from the switch on; the fourth ends the trial."""
     trial = memory.trial

@@ -214,6 +214,8 @@ def _may_try(turn: Turn, target: Target) -> bool:
         return True
     wait = retry_after_seconds(turn.memory, target, by)
     if barred(turn.memory, target, by):
+        if target.attempt > line.attempt:
+            turn.set(memory=up.rejected_again(turn.memory, line, target, turn.now.wall_ms))
         return False
     if wait == 0.0:
         return True
