@@ -16,7 +16,7 @@ from pyv_edge_agent.disk.atomic import DiskError
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.interface import Link
-from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.config.problem import ConfigError, refuse
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import Cause, ConfigFormat
@@ -157,13 +157,18 @@ class Performer:
         try:
             found = self.read_live()
             if found is None:
-                raise ConfigError(())
-            self._around.apply(self._validated(found).effective(self._around.environment()))
-        except (ConfigError, ApplyError) as why:
-            logger.warning("the live config cannot be used (%s): the last good one is put back", str(why) or "no file")
+                raise refuse("", "there is no file")
+            effective = self._validated(found).effective(self._around.environment())
+        except ConfigError as why:
+            logger.warning("the live config cannot be used (%s): the last good one is put back", why)
             back = self._switch(fallback)
             if isinstance(back, ev.SwitchFailed):
                 logger.error("the last good config cannot be put back: %s", back.detail)
+            return [self.live_seen()]
+        try:
+            self._around.apply(effective)
+        except ApplyError as why:
+            logger.error("%s", why)  # the file is right, the machine is not: health says so
         return [self.live_seen()]
 
     def live_seen(self) -> ev.LiveSeen:

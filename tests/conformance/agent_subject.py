@@ -42,9 +42,9 @@ class AgentSubject:
     def __init__(self, broker: RealBroker, carrier: MqttCarrier, root: Path) -> None:
         self.device_id = f"FLEET-{next(_serial):012x}"
         self._broker = broker
-        self._carrier = carrier
+        self.carrier = carrier
         self._root = root
-        self._state = root / "state"
+        self.state = root / "state"
         self._log = root / "agent.log"
         self._doors = [Doorway(broker.settings.devices), Doorway(broker.settings.devices)]
         self._answers = {self._doors[0].address}
@@ -59,7 +59,7 @@ class AgentSubject:
 
     def provision(self, join: Join, live: bytes, environment: Mapping[str, str]) -> None:
         certificate, key = self._broker.enrol(self.device_id)
-        self._state.mkdir(mode=0o700)
+        self.state.mkdir(mode=0o700)
         files = {
             "device_id": f"{self.device_id}\n".encode(),
             "device.key": key,
@@ -71,15 +71,19 @@ class AgentSubject:
             "config.toml": live,
         }
         for name, data in files.items():
-            (self._state / name).write_bytes(data)
-            (self._state / name).chmod(0o600)
+            (self.state / name).write_bytes(data)
+            (self.state / name).chmod(0o600)
 
     def start(self) -> None:
         if self._process is not None:
             return
-        argv = [sys.executable, str(agent_process.__file__), str(self._state), str(REACH_SECONDS)]
+        argv = [sys.executable, str(agent_process.__file__), str(self.state), str(REACH_SECONDS)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def adopt(self, process: subprocess.Popen[bytes]) -> None:
+        """The agent was started otherwise; from now on it is this subject's."""
+        self._process = process
 
     def kill(self) -> None:
         process, self._process = self._process, None
@@ -123,18 +127,18 @@ class AgentSubject:
 
     def edit(self, data: bytes | None) -> None:
         if data is None:
-            (self._state / "config.toml").unlink()
+            (self.state / "config.toml").unlink()
         else:
-            (self._state / "config.toml").write_bytes(data)
+            (self.state / "config.toml").write_bytes(data)
 
     def live(self) -> bytes | None:
         with contextlib.suppress(FileNotFoundError):
-            return (self._state / "config.toml").read_bytes()
+            return (self.state / "config.toml").read_bytes()
         return None
 
     def durable(self) -> Mapping[str, bytes]:
-        found = {name: self._state / name for name in NAMES}
-        found |= {f"trust/{path.name}": path for path in (self._state / "trust").glob("[0-9]*")}
+        found = {name: self.state / name for name in NAMES}
+        found |= {f"trust/{path.name}": path for path in (self.state / "trust").glob("[0-9]*")}
         read: dict[str, bytes] = {}
         for name, path in found.items():
             with contextlib.suppress(FileNotFoundError):
@@ -142,7 +146,7 @@ class AgentSubject:
         return read
 
     def roll_back_by_hand(self, version: str) -> None:
-        ask(self._state / "agent.sock", "rollback", {"version": version})
+        ask(self.state / "agent.sock", "rollback", {"version": version})
 
     def reports(self) -> list[Report]:
         return [wire.decode(data, Report, limit_bytes=wire.REPORT_BYTES_MAX) for data in self._said(topics.report)]
@@ -159,7 +163,7 @@ class AgentSubject:
 
     def _said(self, topic_of: Callable[[str], str]) -> list[bytes]:
         topic = topic_of(self.device_id)
-        return [data for name, data in list(self._carrier.said) if name == topic]
+        return [data for name, data in list(self.carrier.said) if name == topic]
 
     def _set_doors(self) -> None:
         for door in self._doors:

@@ -66,9 +66,13 @@ def run_agent(config: Path | None, state_dir: Path | None, options: AgentOptions
     if die_with_parent:
         _die_with_parent()
     # Blocked before any thread is made, so that all have them blocked: signals then wait for sigwait, one by one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     agent = EdgeAgent(config, state_dir, options)
-    agent.start()
+    try:
+        agent.start()
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
     try:
         while signal.sigwait(_HANDLED) == signal.SIGHUP:
             _reload(agent)

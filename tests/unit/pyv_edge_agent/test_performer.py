@@ -148,6 +148,14 @@ def test_a_live_file_that_does_not_validate_gives_way_to_the_last_good_one(world
     assert world.applied[-1]["windows"]["default_size"] == 7
 
 
+def test_a_live_file_that_only_this_machine_cannot_start_is_left_as_it_is(world: World) -> None:
+    world.live.put(OTHER)
+    world.slots.keep(SlotKind.BLOBS, digest_of(GOOD), GOOD)
+    world.fails = "health: cannot listen"
+    world.do(do.LoadLive(installed(GOOD)))
+    assert world.live.read() == OTHER
+
+
 def test_looking_at_the_live_file_shows_what_cannot_be_read_as_it_is(world: World) -> None:
     assert world.do(do.LookAtLive()) == [ev.LiveSeen(data=None, effective_hash=None)]
     world.live.put(b"[broken")

@@ -1,0 +1,175 @@
+"""The command line: a user's mistake is one line and a non-zero exit; what is asked for as JSON is JSON."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pyv_edge_agent.cli import main
+from pyv_edge_agent.control import ControlError, ControlServer
+from pyvorin_edge import wire
+from pyvorin_edge.report import Join, JoinLink
+from running.desk import Desk, open_desk
+
+DEVICE = "FLEET-2a4da0fe0c19"
+JOIN = Join(
+    v=1, fleet="acme", trust_anchor="ab" * 32, trust=(), assignment="{}", incarnation=1, epoch=0, generation=0,
+    number=1, link=JoinLink(mqtt=("h:1",), http=(), ca_pem=()),
+)  # fmt: skip
+
+
+def run(*words: str, code: int = 0, given: str | None = None) -> Result:
+    result = CliRunner().invoke(main, list(words), input=given)
+    assert result.exit_code == code, f"{result.exit_code}: {result.output}"
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path / "desk", DEVICE) as serving:
+        serving.answers[f"/v1/devices/{DEVICE}/join"] = (200, wire.encode(JOIN))
+        yield serving
+
+
+@pytest.fixture
+def provision(desk: Desk, tmp_path: Path) -> Callable[..., Result]:
+    words = ["--out", str(tmp_path / "state"), "--api", desk.url, "--token-file", "-", "--device-id", DEVICE]
+    return lambda *more, code=0: run("provision", *words, *more, code=code, given=desk.token.text + "\n")
+
+
+def test_one_command_makes_a_device_and_a_second_changes_nothing(
+    provision: Callable[..., Result], tmp_path: Path
+) -> None:
+    said = json.loads(provision("--json", "--set", "sensors.poll_interval_seconds=2.0").output)
+    assert said["device_id"] == DEVICE
+    config = tomllib.loads((tmp_path / "state" / "config.toml").read_text())
+    assert config["sensors"]["poll_interval_seconds"] == 2.0
+    assert json.loads(provision("--json").output)["written"] == []
+    assert "everything stood already" in provision().output
+
+
+def test_a_serial_becomes_the_id(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(desk.token.text)
+    words = ["--out", str(tmp_path / "state"), "--api", desk.url, "--token-file", str(tmp_path / "token")]
+    said = run("provision", *words, "--serial", "demo-1", "--prefix", "P", code=1)
+    assert "P-" in said.output  # the desk enrols one id alone, and says so
+    assert "401" in said.output
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--set", "health.port=99999"), "/health/port"),
+        (("--set", "nonsense"), "key.path=value"),
+        (("--set", "a.b.c=1"), "/a"),
+        (("--serial", "x"), "not both"),
+    ],
+)
+def test_wrong_words_are_named_and_nothing_is_made(
+    provision: Callable[..., Result], tmp_path: Path, words: tuple[str, ...], names: str
+) -> None:
+    said = provision(*words, code=2 if "--serial" in words else 1)
+    assert names in said.output
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("token", ["", "pyv1.short", "\x00\xff"])
+def test_what_is_no_token_is_never_repeated(desk: Desk, tmp_path: Path, token: str) -> None:
+    words = ["--out", str(tmp_path / "state"), "--api", desk.url, "--token-file", "-", "--device-id", DEVICE]
+    said = run("provision", *words, code=1, given=token).output
+    assert "no enrolment token" in said
+    assert desk.asked == []
+
+
+def test_bad_ids_addresses_and_files_are_one_line(tmp_path: Path) -> None:
+    base = ["--out", str(tmp_path / "state"), "--token-file", "-"]
+    assert "device id 'a/b'" in run("provision", *base, "--api", "https://h", "--device-id", "a/b", code=1).output
+    placeholder = run("provision", *base, "--api", "https://h", "--serial", "0000", code=1).output
+    assert "placeholder" in placeholder
+    token = "pyv1." + "a" * 43 + "." + "0" * 64
+    plain = CliRunner().invoke(main, ["provision", *base, "--api", "http://h", "--device-id", "d"], input=token)
+    assert (plain.exit_code, "https://" in plain.output) == (1, True)
+
+
+class Agent:
+    """Answers as a running agent does."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.answers: dict[str, Any] = {}
+        verbs = {verb: self._answer(verb) for verb in ("status", "health", "drift", "rollback")}
+        self.server = ControlServer(root / "agent.sock", verbs)
+        self.server.start()
+
+    def _answer(self, verb: str) -> Callable[[Mapping[str, Any]], Any]:
+        def answer(args: Mapping[str, Any]) -> Any:
+            if verb == "rollback" and args["version"] != "1.0":
+                raise ControlError(f"release {args['version']!r} is not held here; held: 1.0")
+            return self.answers[verb]
+
+        return answer
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    made = Agent(tmp_path)
+    yield made
+    made.server.stop()
+
+
+def test_status_is_shown_to_people_and_programs(agent: Agent) -> None:
+    agent.answers["status"] = {"device_id": DEVICE, "result": {"outcome": "committed"}, "held": ["1.0", "1.1"]}
+    text = run("status", "--state-dir", str(agent.root)).output
+    assert "result.outcome" in text
+    assert "1.0, 1.1" in text
+    assert json.loads(run("status", "--state-dir", str(agent.root), "--json").output)["device_id"] == DEVICE
+
+
+@pytest.mark.parametrize(("status", "code"), [("healthy", 0), ("degraded", 3), ("unhealthy", 3)])
+def test_health_exits_by_its_status(agent: Agent, status: str, code: int) -> None:
+    agent.answers["health"] = {"status": status, "metrics": {"cpu_percent": 1.5}}
+    assert "metrics.cpu_percent" in run("health", "--state-dir", str(agent.root), code=code).output
+
+
+@pytest.mark.parametrize(("standing", "code"), [("in_step", 0), ("lagging", 0), ("drifted", 3), ("both", 3)])
+def test_drift_exits_by_its_standing(agent: Agent, standing: str, code: int) -> None:
+    agent.answers["drift"] = {"standing": standing, "kinds": ["edited"], "paths": ["/health/port"]}
+    assert "/health/port" in run("drift", "--state-dir", str(agent.root), code=code).output
+
+
+def test_a_rollback_to_what_is_not_held_says_what_is(agent: Agent) -> None:
+    agent.answers["rollback"] = {"phase": "switching"}
+    assert "now switching" in run("rollback", "1.0", "--state-dir", str(agent.root)).output
+    assert "held: 1.0" in run("rollback", "9.9", "--state-dir", str(agent.root), code=1).output
+
+
+@pytest.mark.parametrize("words", [("status",), ("health",), ("drift",), ("rollback", "1.0")])
+def test_without_a_running_agent_each_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert "no agent runs" in run(*words, "--state-dir", str(tmp_path), code=1).output
+
+
+def test_the_version_is_the_distributions(tmp_path: Path) -> None:
+    assert json.loads(run("version", "--json").output)["version"] == run("version").output.strip()
+
+
+def test_alone_it_shows_its_help_and_an_unknown_word_is_usage() -> None:
+    assert "provision" in run().output
+    assert "No such command" in run("fly", code=2).output
+    assert "to `status` itself" in run("--config", "x", "status", code=2).output
+
+
+def test_running_without_a_config_or_with_a_broken_one_is_one_line(tmp_path: Path) -> None:
+    assert "there is no config at" in run("run", "--state-dir", str(tmp_path / "a"), code=1).output
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "config.toml").write_text("[health]\nport = 99999\n")
+    said = run("run", "--state-dir", str(tmp_path / "b"), code=1).output
+    assert "/health/port" in said
+    (tmp_path / "b" / "env").write_text("nonsense\n")
+    assert "line 1 is no KEY=VALUE" in run("run", "--state-dir", str(tmp_path / "b"), code=1).output
