@@ -190,9 +190,9 @@ def test_killed_it_takes_its_broker_along_and_starts_again(tmp_path: Path) -> No
         broker = up.client().fleet().broker_pid
         up.stop(signal.SIGKILL)
         until(lambda: not alive(broker), within=3, what="the broker is gone")
-        again = start(tmp_path)
-        assert again.client().fleet().name == "lab"
-        assert again.stop() == 0
+        up.process = start(tmp_path).process  # so that the block ends it, whatever comes
+        assert up.client().fleet().name == "lab"
+        assert up.stop() == 0
 
 
 def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
