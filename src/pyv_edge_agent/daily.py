@@ -52,12 +52,12 @@ class Place:
 class DailyWork:
     """Each section of the config has its part; a part is restarted only when its section changed. The queue stays."""
 
-    def __init__(self, place: Place, clock: Clock, log: AgentLog) -> None:
+    def __init__(self, place: Place, queue: CloudSyncQueue, clock: Clock, log: AgentLog) -> None:
         self._place = place
         self._clock = clock
         self._log = log
         self._figures = SystemFigures(place.state.root)
-        self._queue = CloudSyncQueue(place.state.queue, device_id=place.device_id)
+        self._queue = queue
         self._sections: dict[str, Any] = {}
         self._privacy = PrivacyFirewall((), device_key=place.device_key)
         self._poller: SensorPoller | None = None

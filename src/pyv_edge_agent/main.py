@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import secrets
+import sqlite3
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 
 from pyv_edge_agent import hardware
 from pyv_edge_agent.clock import Clock
+from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.control import ControlError, ControlServer
 from pyv_edge_agent.core.brain import wake
@@ -24,8 +26,8 @@ from pyv_edge_agent.core.device import Device, Facts, Limits
 from pyv_edge_agent.core.events import Arrived
 from pyv_edge_agent.core.telling import fleet_facts
 from pyv_edge_agent.daily import DailyWork, Place
-from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write_durably
-from pyv_edge_agent.disk.journal import Journal
+from pyv_edge_agent.disk.atomic import DiskError, move_aside, private_dir, read_bytes, write_durably
+from pyv_edge_agent.disk.journal import CORRUPT, Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
@@ -170,12 +172,13 @@ class EdgeAgent:
         )
         device = wake(facts, memory, read_trust(self._place, memory.trust))
         key = self._device_key()
-        self._daily = DailyWork(self._daily_place(device_id, key, enrolled), self._clock, self._log)
+        queue = self._open_queue(device_id)
+        self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log)
         self._updater = self._make_updater(device, journal, key, enrolled)
         self._updater.start(secrets.token_hex(8), _machine_boot_id())
         if enrolled is not None and device.assignment is None:
             self._updater.put(Arrived(topics.assignment(device_id), enrolled.join.assignment.encode("utf-8"), True))
-        self._watch = FileWatch(self._config_path, self._updater.look_at_live)
+        self._watch = self._watch_config(self._updater)
         self._control = ControlServer(self._place.socket, self._verbs())
         self._control.start()
         logger.info("%s started (%s)", device_id, facts.agent_version)
@@ -224,6 +227,25 @@ class EdgeAgent:
             reload=self._take_parcel if self._options.allow_config_reload else None,
             fleet=self._fleet,
         )
+
+    def _open_queue(self, device_id: DeviceId) -> CloudSyncQueue:
+        """The queue; a file that is no database any more is set aside: a device must come up with what it has."""
+        try:
+            return CloudSyncQueue(self._place.queue, device_id=device_id)
+        except QueueError as why:
+            if not isinstance(why.__cause__, sqlite3.DatabaseError) or isinstance(
+                why.__cause__, sqlite3.OperationalError
+            ):
+                raise
+            logger.error("%s; it is set aside as %s", why, move_aside(self._place.queue, CORRUPT).name)
+            return CloudSyncQueue(self._place.queue, device_id=device_id)
+
+    def _watch_config(self, updater: OTAUpdater) -> FileWatch | None:
+        try:
+            return FileWatch(self._config_path, updater.look_at_live)
+        except OSError as why:  # out of inotify watches, say
+            logger.error("the config cannot be watched (%s): edits are seen at the next start or SIGHUP", why)
+            return None
 
     def _device_id(self) -> DeviceId:
         """The one of provisioning; else of the hardware, and then kept: not every source is readable each time."""
@@ -317,4 +339,4 @@ def _machine_boot_id() -> str:
         return ""  # then every start counts as the same boot
 
 
-__all__ = ["AgentOptions", "AgentRunning", "DiskError", "EdgeAgent", "agent_version"]
+__all__ = ["AgentOptions", "AgentRunning", "DiskError", "EdgeAgent", "QueueError", "agent_version"]

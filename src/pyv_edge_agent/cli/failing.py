@@ -8,7 +8,7 @@ import click
 
 from pyv_edge_agent.control import ControlError
 from pyv_edge_agent.link.interface import LinkError
-from pyv_edge_agent.main import AgentRunning, DiskError
+from pyv_edge_agent.main import AgentRunning, DiskError, QueueError
 from pyv_edge_agent.provision import ProvisionError
 from pyv_edge_agent.state_dir import EnvFileError
 from pyvorin_edge.config.problem import ConfigError
@@ -25,6 +25,7 @@ _TOLD: Final = (
     ControlError,
     AgentRunning,
     EnvFileError,
+    QueueError,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from pyv_edge_agent.health.server import is_loopback
 from pyv_edge_agent.main import AgentOptions, EdgeAgent
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.vocabulary import Clock
@@ -51,6 +52,8 @@ def run(
     die_with_parent: bool,
 ) -> None:
     """Run the agent in the foreground."""
+    if not health_allow_remote and not is_loopback(health_host):
+        raise click.UsageError(f"--health-host {health_host} is no loopback address: add --health-allow-remote")
     options = AgentOptions(
         health_host=health_host,
         health_port=health_port,

@@ -58,7 +58,7 @@ class HealthServer:
 
         `poll_seconds`: how long `stop` may take; each costs an idle device one wake-up.
         """
-        if not allow_remote and not _is_loopback(host):
+        if not allow_remote and not is_loopback(host):
             raise HealthServerError(f"{host} is not a loopback address: allow it explicitly, or use 127.0.0.1")
         try:
             self._server = _Server(host, port, document, reload, request_seconds)
@@ -256,7 +256,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address; a name other than localhost counts as no."""
     if host == "localhost":
         return True
     try:

@@ -42,7 +42,7 @@ def daily(tmp_path: Path) -> Iterator[DailyWork]:
         state=StateDir(tmp_path), device_id="FLEET-1", device_key=b"key", health_host="127.0.0.1", health_port=0,
         allow_remote=False, fleet_origins=frozenset(), reload=None, fleet=lambda: {"device_id": "FLEET-1"},
     )  # fmt: skip
-    made = DailyWork(place, Clock(), AgentLog(io.StringIO()))
+    made = DailyWork(place, CloudSyncQueue(place.state.queue), Clock(), AgentLog(io.StringIO()))
     yield made
     made.stop()
 
@@ -121,7 +121,7 @@ def test_a_port_that_is_taken_is_named_and_freed_ports_are_taken_again(tmp_path:
             state=StateDir(tmp_path), device_id="FLEET-1", device_key=b"key", health_host="127.0.0.1",
             health_port=None, allow_remote=False, fleet_origins=frozenset(), reload=None, fleet=dict,
         )  # fmt: skip
-        daily = DailyWork(place, Clock(), AgentLog(io.StringIO()))
+        daily = DailyWork(place, CloudSyncQueue(place.state.queue), Clock(), AgentLog(io.StringIO()))
         effective = config(health={"port": port})
         with pytest.raises(ApplyError, match=f"health: cannot listen on 127.0.0.1 port {port}"):
             daily.apply(copy.deepcopy(effective))

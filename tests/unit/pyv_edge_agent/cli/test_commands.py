@@ -173,3 +173,8 @@ def test_running_without_a_config_or_with_a_broken_one_is_one_line(tmp_path: Pat
     assert "/health/port" in said
     (tmp_path / "b" / "env").write_text("nonsense\n")
     assert "line 1 is no KEY=VALUE" in run("run", "--state-dir", str(tmp_path / "b"), code=1).output
+
+
+def test_health_on_another_address_must_be_asked_for_in_so_many_words(tmp_path: Path) -> None:
+    said = run("run", "--state-dir", str(tmp_path), "--health-host", "0.0.0.0", code=2).output
+    assert "--health-allow-remote" in said
