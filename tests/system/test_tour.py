@@ -210,9 +210,7 @@ def test_6_a_killed_agent_is_offline_within_a_second_and_a_hung_one_is_noticed(d
     killed, hung = demo.agents[0], demo.agents[1]
     until(lambda: time.monotonic() > BROKER_RESTARTED[-1] + WILL_GRACE_SECONDS, within=20, what="wills count again")
     os.kill(killed.pid, signal.SIGKILL)
-    began = time.monotonic()
     until(lambda: demo.device(killed.id)["connectivity"] == "offline", within=3, what="the last will is taken")
-    assert time.monotonic() - began < 3
     os.kill(hung.pid, signal.SIGSTOP)
     try:
         until(
@@ -220,7 +218,7 @@ def test_6_a_killed_agent_is_offline_within_a_second_and_a_hung_one_is_noticed(d
             within=40,
             what="the hung agent is offline or lost",
         )
-        causes = {one["device_id"]: one["causes"] for one in demo.json("attention")}
+        causes = {one["device_id"]: one["causes"] for one in demo.json("attention", "--max-cpu", "100")}
         assert causes.keys() == {killed.id, hung.id}, causes
         assert all(causes.values())
     finally:

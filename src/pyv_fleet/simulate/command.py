@@ -33,7 +33,7 @@ def simulate_command(
     from pyvorin_edge.enrolment import TokenError, parse_token
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("gmqtt").setLevel(logging.ERROR)
+    logging.getLogger("gmqtt").setLevel(logging.CRITICAL)  # each session tells of its own end
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     serials = [f"{prefix}-{number}" for number in range(1, count + 1)]
     try:

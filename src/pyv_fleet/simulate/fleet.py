@@ -95,12 +95,17 @@ async def run_all(seats: list[Seat], live: bytes, environment: dict[str, str], s
         device.feed(ev.Arrived(topics.assignment(seat.device_id), seat.join.assignment.encode()))
         sessions.append(session)
     tasks = [asyncio.create_task(session.run()) for session in sessions]
+    ticking = asyncio.create_task(_tick(devices, now, stop))
     try:
-        await _tick(devices, now, stop)
+        # a session that ends by itself is a fault of ours: it must be seen, not missed
+        await asyncio.wait({ticking, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
+        for task in (ticking, *tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await asyncio.gather(ticking, *tasks, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
 
 
 async def _tick(devices: list[SimulatedDevice], now: Callable[[], ev.Now], stop: asyncio.Event) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import gmqtt
+from gmqtt import MQTTConnectError
 from gmqtt.mqtt.constants import MQTTv311
 from gmqtt.storage import PersistentStorage
 
@@ -98,8 +99,10 @@ class Session:
                 try:
                     await self._stay()
                     delay = None
-                except (OSError, TimeoutError, gmqtt.MQTTError) as why:
-                    logger.debug("%s: %s", self._device.device.facts.device_id, why)
+                except (OSError, TimeoutError, MQTTConnectError) as why:
+                    logger.debug("%s: no session: %s", self._device.device.facts.device_id, why or type(why).__name__)
+                except Exception:
+                    logger.exception("%s: its connection failed in an unknown way", self._device.device.facts.device_id)
                 pace = self._device.device.pace
                 delay = (
                     cadence.first_delay_seconds(pace.reconnect_seconds, random.random())
