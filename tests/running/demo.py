@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -85,7 +87,9 @@ class Demo:
             cwd=self.directory,
         )
         if code is not None and done.returncode != code:
-            pytest.fail(f"pyv-fleet {' '.join(words)} exited {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}")
+            pytest.fail(
+                f"pyv-fleet {' '.join(words)} exited {done.returncode}, not {code}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def json(self, *words: str, code: int | None = 0, timeout: float = 90) -> Any:
@@ -101,21 +105,50 @@ class Demo:
         self.process.wait(timeout=60)
 
 
-def start_demo(directory: Path, *words: str) -> Demo:
-    """`pyv-fleet demo` in `directory`, up and healthy."""
-    log = (directory / "demo.log").open("w")
-    process = subprocess.Popen(
-        [str(BIN / "pyv-fleet"), "demo", "--dir", str(directory / "demo"), *words],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=directory,
-    )
+def demo_argv(directory: Path, *words: str) -> list[str]:
+    """The command that starts a demo below `directory`."""
+    return [str(BIN / "pyv-fleet"), "demo", "--dir", str(directory / "demo"), *words]
+
+
+def make_argv(directory: Path, *words: str) -> list[str]:
+    """The same by `make demo`."""
+    options = shlex.join(["--dir", str(directory / "demo"), *words])
+    return ["make", "-s", "-C", str(ROOT), "demo", f"DEMO={options}"]
+
+
+def spawn_demo(directory: Path, argv: Sequence[str]) -> subprocess.Popen[str]:
+    """Started as from a terminal of its own; what it says goes to `demo.log`."""
+    with (directory / "demo.log").open("w") as log:
+        return subprocess.Popen(
+            argv, stdout=log, stderr=subprocess.STDOUT, text=True, cwd=directory, start_new_session=True
+        )
+
+
+def words_of(directory: Path) -> str:
+    """What a demo below `directory` has said so far."""
+    return (directory / "demo.log").read_text()
+
+
+def left_of(directory: Path) -> list[str]:
+    """Command lines of the processes that name `directory`: a demo's parts all do."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and entry.name != str(os.getpid()):
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                if str(directory) in words:
+                    found.append(f"{entry.name} {words}")
+    return found
+
+
+def start_demo(directory: Path, *words: str, argv: Sequence[str] | None = None) -> Demo:
+    """`pyv-fleet demo` in `directory` (or `argv` that starts one there), up and healthy."""
+    process = spawn_demo(directory, argv or demo_argv(directory, *words))
     facts_path = directory / "demo" / "demo.json"
 
     def facts() -> dict[str, Any] | None:
         if process.poll() is not None:
-            pytest.fail(f"the demo ended with {process.returncode}:\n{(directory / 'demo.log').read_text()}")
+            pytest.fail(f"the demo ended with {process.returncode}:\n{words_of(directory)}")
         return json.loads(facts_path.read_text()) if facts_path.exists() else None
 
     found = until(facts, within=120, what="the demo is up (demo.json)")

@@ -21,6 +21,7 @@ def demo_command(root: Path, devices: int, seconds: float | None) -> None:
     With --for it ends by itself: exit 0 if the whole fleet became healthy, 1 with the reason if not.
     """
     from pyv_fleet.demo.children import die_with_parent
+    from pyv_fleet.demo.places import Places
     from pyv_fleet.demo.play import DemoError, Play
     from pyv_fleet.demo.stage import set_stage
 
@@ -28,9 +29,9 @@ def demo_command(root: Path, devices: int, seconds: float | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())  # only a flag: a second signal must not break the ordered stop
     die_with_parent(os.getppid(), signal.SIGTERM)
-    play = None
+    play, places = None, Places()
     try:
-        play = Play(set_stage(_cleared(root.resolve()), real=3), devices, stop, _say)
+        play = Play(set_stage(_cleared(root.resolve()), real=3, places=places), devices, stop, _say)
         play.run(seconds)
     except DemoError as why:
         raise click.ClickException(str(why)) from None
@@ -38,6 +39,7 @@ def demo_command(root: Path, devices: int, seconds: float | None) -> None:
         _say("stopping")
         if play is not None:
             play.end()
+        places.release()
 
 
 def _cleared(root: Path) -> Path:

@@ -72,9 +72,9 @@ class Play:
         self._act("the channel's terms", lambda: self._client.put_channel(CHANNEL, TERMS))
         agents = self._start_agents()
         simulator = self._start_simulator() if self._simulated else None
-        self._wait("devices to enrol and connect", self._all_online)
+        self._wait("devices to enrol and connect", self._all_online, self._what_ails)
         self._release()
-        self._wait("the fleet to run release 1.0 and be healthy", self._all_well)
+        self._wait("the fleet to run release 1.0 and be healthy", self._all_well, self._what_ails)
         facts = DemoFacts(
             page=self._stage.page_url,
             api=self._stage.api_url,
@@ -104,7 +104,12 @@ class Play:
         self._say("starting the controller and its broker (mosquitto is fetched if this machine has none)")
         data = self._stage.controller_dir
         child = self._children.start("controller", [_program("pyv-fleet"), "serve", "--data", str(data)])
-        self._wait("the controller to be up", (data / "ready.json").exists, seconds=180.0)
+        self._wait(
+            "the controller to be up",
+            (data / "ready.json").exists,
+            lambda: self._children.last_words("controller"),
+            seconds=180.0,
+        )
         return child.pid
 
     def _start_agents(self) -> tuple[AgentFacts, ...]:
@@ -203,17 +208,21 @@ class Play:
         raise Stopped
 
     def _what_ails(self) -> str:
-        listed = self._act("the attention list", self._client.attention)
-        return "; ".join(f"{one.device_id}: {', '.join(one.causes)}" for one in listed[:5]) or "no cause is known"
+        # a machine that starts all of this at once is busy: that ails nobody
+        listed = self._act("the attention list", lambda: self._client.attention(max_cpu=100.0))
+        last = self._act("the last rollout", lambda: next(self._client.rollouts(), None))
+        stopped = [f"the rollout is {last.state}: {last.because}"] if last is not None and last.because else []
+        ailing = [f"{one.device_id}: {', '.join(one.causes)}" for one in listed[:5]]
+        return "; ".join(stopped + ailing) or "no cause is known"
 
-    def _wait(self, what: str, seen: Callable[[], bool], seconds: float = UP_SECONDS) -> None:
+    def _wait(self, what: str, seen: Callable[[], bool], why: Callable[[], str], seconds: float = UP_SECONDS) -> None:
         self._say(f"waiting for {what}")
         deadline = time.monotonic() + seconds
         while not seen():
             for name, code in self._children.ended().items():
                 raise DemoError(f"{name} ended with exit code {code}:\n{self._children.last_words(name)}")
             if time.monotonic() > deadline:
-                raise DemoError(f"waited {seconds:g} s for {what}; the logs are in {self._stage.root / 'log'}")
+                raise DemoError(f"waited {seconds:g} s for {what}: {why()}; the logs are in {self._stage.root / 'log'}")
             if self._stop.wait(POLL_SECONDS):
                 raise Stopped
 

@@ -1,16 +1,16 @@
-"""Where the demo's parts stand: folders below `.demo`, loopback addresses and ports, chosen so that they are free."""
+"""Where the demo's parts stand: folders below `.demo`, loopback addresses and ports."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-HEALTH_PORT: Final = 8080
+from pyv_fleet.demo.places import HEALTH_PORT, Places
+
 PREFERRED_API_PORT: Final = 8443
 PREFERRED_PAGE_PORT: Final = 8090
 PREFERRED_MQTT_PORT: Final = 8883
@@ -103,51 +103,11 @@ def claim(root: Path) -> Path:
     return root
 
 
-def set_stage(root: Path, real: int) -> Stage:
+def set_stage(root: Path, real: int, places: Places) -> Stage:
     """Choose free ports and, for each real agent, a loopback address whose port 8080 is free."""
-    taken: set[int] = set()
-    api, page, mqtt = (
-        _free_port(wanted, taken) for wanted in (PREFERRED_API_PORT, PREFERRED_PAGE_PORT, PREFERRED_MQTT_PORT)
-    )
-    hosts = free_hosts(real)
+    api, page, mqtt = (places.port(wanted) for wanted in (PREFERRED_API_PORT, PREFERRED_PAGE_PORT, PREFERRED_MQTT_PORT))
     seats = tuple(
-        Seat(f"demo-{index}", root / "agents" / f"demo-{index}", host) for index, host in enumerate(hosts, start=1)
+        Seat(f"demo-{index}", root / "agents" / f"demo-{index}", host)
+        for index, host in enumerate(places.hosts(real), start=1)
     )
     return Stage(root, api, page, mqtt, seats)
-
-
-def free_hosts(count: int) -> tuple[str, ...]:
-    """Loopback addresses whose port 8080 nobody holds."""
-    found: list[str] = []
-    for block in range(1, 255):
-        for last in range(11, 11 + count):
-            if len(found) < count and _free(f"127.0.{block}.{last}", HEALTH_PORT):
-                found.append(f"127.0.{block}.{last}")
-        if len(found) == count:
-            break
-    return tuple(found)
-
-
-def _free_port(wanted: int, taken: set[int]) -> int:
-    port = wanted if wanted not in taken and _free("127.0.0.1", wanted) else _any_port(taken)
-    taken.add(port)
-    return port
-
-
-def _any_port(taken: set[int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port
-
-
-def _free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True

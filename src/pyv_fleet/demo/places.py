@@ -1,0 +1,70 @@
+"""Loopback addresses and ports that are free, and stay this process's own while its parts come up."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+HEALTH_PORT: Final = 8080
+
+
+class Places:
+    """Chooses addresses and ports. Each is claimed, so that two demos starting at once choose different ones.
+
+    The claim is an abstract Unix socket of that name: the kernel lets it go with the process, however that ends.
+    """
+
+    def __init__(self) -> None:
+        self._claims: list[socket.socket] = []
+
+    def port(self, wanted: int) -> int:
+        """`wanted` on 127.0.0.1 if it is free, else any that is."""
+        while not self._take("127.0.0.1", wanted):
+            wanted = _any_port()
+        return wanted
+
+    def hosts(self, count: int) -> tuple[str, ...]:
+        """So many loopback addresses whose port 8080 nobody holds, side by side where that can be."""
+        found: list[str] = []
+        for block in range(1, 255):
+            for last in range(11, 11 + count):
+                if len(found) < count and self._take(f"127.0.{block}.{last}", HEALTH_PORT):
+                    found.append(f"127.0.{block}.{last}")
+            if len(found) == count:
+                break
+        return tuple(found)
+
+    def release(self) -> None:
+        """Let all claims go."""
+        for claim in self._claims:
+            claim.close()
+        self._claims.clear()
+
+    def _take(self, host: str, port: int) -> bool:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0pyv-fleet-demo {host}:{port}")
+        except OSError:
+            claim.close()
+            return False
+        if not _free(host, port):
+            claim.close()
+            return False
+        self._claims.append(claim)
+        return True
+
+
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
