@@ -134,8 +134,8 @@ def heed_release(data: bytes, digest: str, trust: Trust, state: State) -> Taken[
         payload = _verified(data, dsse.TYPE_RELEASE, Role.RELEASE, trust)
         if digest_of(payload) != digest:
             raise _Refuse(Refusal.ADDRESS, "it is not the release of this digest")
+        _same_fleet(_header_of(payload).fleet, trust, state)
         order = _decoded(payload, Release)
-        _same_fleet(order.fleet, trust, state)
     except _Refuse as why:
         return NotObeyed(why.code, why.detail)
     return Taken(order, data, Digest(digest))
@@ -169,16 +169,20 @@ def _verified(data: bytes, payload_type: str, role: Role, trust: Trust) -> bytes
 
 
 def _addressed(payload: bytes, address: _Address, trust: Trust, state: State, now: Now) -> None:
-    try:
-        header = wire.decode(payload, _Header, limit_bytes=wire.ORDER_BYTES_MAX)
-    except WireError as why:
-        raise _Refuse(Refusal.MALFORMED, str(why)) from None
+    header = _header_of(payload)
     _same_fleet(header.fleet, trust, state)  # 5 fleet
     if not address.meets(header):  # 6 address
         raise _Refuse(Refusal.ADDRESS, f"it is for {header.channel or header.device_id or header.shard!r}")
     if header.epoch != trust.epoch:  # 7 epoch
         raise _Refuse(Refusal.EPOCH, f"epoch {header.epoch}, the trust document says {trust.epoch}")
     _timely(header, trust, state, now)  # 8 time
+
+
+def _header_of(payload: bytes) -> _Header:
+    try:
+        return wire.decode(payload, _Header, limit_bytes=wire.ORDER_BYTES_MAX)
+    except WireError as why:
+        raise _Refuse(Refusal.MALFORMED, str(why)) from None
 
 
 def _same_fleet(fleet: str | None, trust: Trust, state: State) -> None:

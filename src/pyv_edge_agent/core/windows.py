@@ -14,7 +14,7 @@ _DAYS = tuple(Weekday)
 def is_open(span: WindowSpan | None, tz: str, wall_ms: int) -> bool:
     """Whether the moment lies in the window; none = always. A span may cross midnight: it belongs to its first day.
 
-    An unknown time zone counts as UTC.
+    One that ends where it begins lasts 24 hours. An unknown time zone counts as UTC.
     """
     if span is None:
         return True
@@ -22,7 +22,7 @@ def is_open(span: WindowSpan | None, tz: str, wall_ms: int) -> bool:
     minute = local.hour * 60 + local.minute
     start, end = _minutes(span.from_), _minutes(span.to)
     today, yesterday = _DAYS[local.weekday()], _DAYS[local.weekday() - 1]
-    if start <= end:
+    if start < end:
         return today in span.days and start <= minute < end
     return (today in span.days and minute >= start) or (yesterday in span.days and minute < end)
 

@@ -37,6 +37,7 @@ class Fate(RuleBasedStateMachine):
         self.subject = CoreSubject(self.broker)
         self.fleet = Fleet(self.broker, DEVICE, CoreSubject.address)
         self.releases: dict[int, tuple[Digest, int]] = {}
+        self.bad: set[str] = set()
         self.sent: list[tuple[str, bytes]] = []
         #: all that was ever retained: what is lost comes back from here
         self.kept: dict[str, bytes] = {}
@@ -64,6 +65,8 @@ class Fate(RuleBasedStateMachine):
             f"{marker}.0", config[kind], security=security, floor=security // 2, open=("/windows",), gate=GATE
         )
         self.releases[marker] = (digest, security)
+        if kind != "good":
+            self.bad.add(digest)
 
     @rule(
         choice=MARKERS,
@@ -216,6 +219,12 @@ class Fate(RuleBasedStateMachine):
                 assert by_digest[installed.release] >= floor, "a release below the floor was put in force"
 
     @invariant()
+    def nothing_bad_is_committed(self) -> None:
+        memory = self._memory()
+        kept = [one.release for one in (memory.committed, *memory.previous) if one is not None]
+        assert not self.bad.intersection(filter(None, kept)), "what fails its gate or its check is kept as good"
+
+    @invariant()
     def reports_are_in_order(self) -> None:
         said = [(one.boot, one.seq) for one in self.subject.reports()[-20:]]
         assert said == sorted(set(said)), said
@@ -302,5 +311,5 @@ class Fate(RuleBasedStateMachine):
                 self.broker.publish(topic, again, retain=True)
 
 
-Fate.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+Fate.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 TestFate = Fate.TestCase
