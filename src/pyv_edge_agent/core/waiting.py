@@ -14,7 +14,7 @@ def waits_for(device: Device, trial: Trial, now: Now) -> tuple[WaitingFor | None
     """What it waits for (none = nothing), and the remaining spread in seconds once that has begun to run."""
     rollback = trial.target.kind is RuleKind.ROLLBACK
     first = device.memory.committed is None or device.memory.committed.release is None
-    if not rollback and not first and _settling(device, now):
+    if not rollback and not first and now.uptime_seconds < settled_at(device):
         return WaitingFor.SETTLE, None
     if not rollback:
         closed = _window(device, now)
@@ -24,11 +24,11 @@ def waits_for(device: Device, trial: Trial, now: Now) -> tuple[WaitingFor | None
     return (WaitingFor.SPREAD, left) if left > 0 else (None, left)
 
 
-def _settling(device: Device, now: Now) -> bool:
-    """Rule 12: begun when `settle_seconds` after connecting are over, connected or not: a later connect adds none."""
+def settled_at(device: Device) -> float:
+    """Rule 12: uptime when `settle_seconds` after connecting are over, connected or not: a later connect adds none."""
     if device.connected_at is None:
-        return False
-    return now.uptime_seconds < min(device.connected_at, device.phase_since) + device.pace.settle_seconds
+        return 0.0
+    return min(device.connected_at, device.phase_since) + device.pace.settle_seconds
 
 
 def _window(device: Device, now: Now) -> WaitingFor | None:

@@ -15,7 +15,7 @@ from pyv_edge_agent.core.effects import FetchOverHttp, Log, Look, LookAtHealth, 
 from pyv_edge_agent.core.gate import Failed, Passed, Proof, judge, next_look, seen
 from pyv_edge_agent.core.memory import Installed, Trial
 from pyv_edge_agent.core.staging import Unfit, lay
-from pyv_edge_agent.core.waiting import waits_for
+from pyv_edge_agent.core.waiting import settled_at, waits_for
 from pyvorin_edge import topics
 from pyvorin_edge.orders import Target
 from pyvorin_edge.report import Result
@@ -265,10 +265,7 @@ def _worth_keeping(turn: Turn, trial: Trial, left: float) -> bool:
 
 def _wait_until(device: Device) -> float:
     trial = device.memory.trial
-    settle = NEVER
-    if device.connected_at is not None:
-        settle = device.connected_at + device.pace.settle_seconds
-    spread = NEVER
+    settle, spread = settled_at(device), NEVER
     if trial is not None and trial.spread_left_seconds is not None and device.spread_began is not None:
         spread = device.spread_began + trial.spread_left_seconds
     later = [at for at in (settle, spread, device.uptime + 30.0) if at > device.uptime]
