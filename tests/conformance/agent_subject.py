@@ -117,7 +117,7 @@ class AgentSubject:
             time.sleep(POLL_SECONDS)
 
     def idle(self, seconds: float) -> None:
-        time.sleep(min(seconds, 1.0))
+        time.sleep(min(seconds, 0.5))
 
     def set_clock(self, *, synced: bool, ahead_ms: int = 0) -> None:
         raise NotImplementedError("the machine's clock is not ours to set")
