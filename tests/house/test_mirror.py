@@ -17,7 +17,10 @@ SHELLS = {
     "pyv_edge_agent/link/session.py": "tests/conformance against a real broker",
     "pyv_fleet/__main__.py": "three lines; tests/house runs the command",
     "pyv_fleet/main.py": "tests/house: every command's --help",
-    "pyv_fleet/serve.py": "tests/system: the demo",
+    "pyv_fleet/demo/command.py": "tests/system/test_demo.py: signals, exit codes, folders",
+    "pyv_fleet/demo/play.py": "tests/system/test_demo.py, test_tour.py: the demo itself",
+    "pyv_fleet/simulate/command.py": "tests/system/test_tour.py: 100 simulated devices",
+    "pyv_fleet/simulate/fleet.py": "tests/system/test_tour.py: they enrol, run and come back",
     "pyv_fleet/store/migrations/env.py": "alembic's own entry; run by every store test",
 }
 #: Rooms of thin nouns (a table, a route, a command each), tested room by room: where, one of which must have tests.
@@ -27,8 +30,6 @@ ROOMS = {
     "pyv_fleet/web/": ("tests/unit/pyv_fleet/web", "tests/system"),
     "pyv_fleet/cli/": ("tests/unit/pyv_fleet/cli", "tests/system"),
     "pyv_fleet/engine/": ("tests/unit/pyv_fleet/engine", "tests/system"),
-    "pyv_fleet/demo/": ("tests/system",),
-    "pyv_fleet/simulate/": ("tests/unit/pyv_fleet/simulate", "tests/system"),
     "pyv_edge_agent/cli/": ("tests/unit/pyv_edge_agent/cli", "tests/system"),
 }
 
