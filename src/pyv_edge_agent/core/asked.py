@@ -61,10 +61,14 @@ def respond(turn: Turn, request_id: str, outcome: ResponseOutcome, code: Refusal
 
 
 def logs_read(turn: Turn, event: ev.LogsRead) -> None:
-    """The log lines for a request, as many as fit."""
-    lines = list(event.lines)
-    while lines and sum(len(line) for line in lines) > wire.RESPONSE_BYTES_MAX // 2:
-        lines.pop(0)
+    """The last log lines for a request, as many as fit."""
+    lines: list[str] = []
+    left = wire.RESPONSE_BYTES_MAX - ENVELOPE_BYTES
+    for line in reversed(event.lines):
+        left -= len(wire.encode(line)) + 1
+        if left < 0:
+            break
+        lines.insert(0, line)
     respond(turn, event.request_id, ResponseOutcome.DONE, None, {"lines": lines})
 
 
