@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 
-from conformance.agent_subject import agent
+from conformance.agent_subject import AgentSubject, agent
 from conformance.core_subject import CoreSubject
 from conformance.fleet import Fleet
 from conformance.memory_broker import MemoryBroker
-from conformance.subject import Carrier, Subject
+from conformance.subject import Able, Carrier, Subject
 from conformance.watched import Watched
 
 
@@ -21,13 +22,24 @@ def _core() -> Iterator[tuple[Subject, Carrier]]:
     subject.kill()
 
 
-KINDS: dict[str, Callable[[], Iterator[tuple[Subject, Carrier]]]] = {"core": _core, "agent": agent}
+class Kind(NamedTuple):
+    """How a subject is made, and what it can be made to do."""
+
+    make: Callable[[], Iterator[tuple[Subject, Carrier]]]
+    able: frozenset[Able]
+
+
+KINDS = {"core": Kind(_core, CoreSubject.able), "agent": Kind(agent, AgentSubject.able)}
 
 
 @pytest.fixture(params=list(KINDS))
 def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Subject, Carrier]]:
     """A subject that is not provisioned yet, and what carries its messages."""
-    made = KINDS[request.param]()
+    kind = KINDS[request.param]
+    missing = [one for one in getattr(request.function, "needs", ()) if one not in kind.able]
+    if missing:
+        pytest.skip(f"this subject cannot be made to do: {', '.join(missing)}")
+    made = kind.make()
     subject, carrier = next(made)
     yield subject, carrier
     for _ in made:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pyvorin_edge.report import Join, Report, Response
 
@@ -22,6 +22,21 @@ class Able(enum.StrEnum):
     REBOOT = "reboot"
     #: the disk refuses to write
     FULL_DISK = "full-disk"
+    #: it starts so fast that every variation of a question may be asked
+    VARIATIONS = "variations"
+
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def needs(*able: Able) -> Callable[[Test], Test]:
+    """A test that only some subjects can be put to; for the others it is skipped before anything is started."""
+
+    def marked(test: Test) -> Test:
+        test.needs = able  # type: ignore[attr-defined]
+        return test
+
+    return marked
 
 
 class Carrier(Protocol):

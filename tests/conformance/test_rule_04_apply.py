@@ -21,7 +21,7 @@ def test_an_unhealthy_release_is_reverted_by_the_device_alone(device: Watched) -
     good = device.publish("1.0", 1)
     device.fleet.direct(good)
     device.settle_on(good)
-    bad = device.fleet.release("1.1", device.bad_config())
+    bad = device.bad("1.1")
     device.fleet.direct(bad)
     device.until(lambda: device.report.running.release == bad, "it proves the bad release")
     device.subject.disconnect()  # nobody is there to help
@@ -68,7 +68,7 @@ def test_a_release_with_a_bundle_is_rejected(device: Watched) -> None:
 
 
 def test_a_first_release_that_fails_falls_back_to_the_provisioned_config(device: Watched) -> None:
-    bad = device.fleet.release("1.0", device.bad_config())
+    bad = device.bad("1.0")
     device.fleet.direct(bad)
     device.end(bad, Outcome.FAILED)
     assert device.runs(0)
@@ -114,7 +114,7 @@ def test_killed_while_it_proves_a_bad_release_it_still_goes_back(device: Watched
     good = device.publish("1.0", 1)
     device.fleet.direct(good)
     device.settle_on(good)
-    bad = device.fleet.release("1.1", device.bad_config(2))
+    bad = device.bad("1.1", 2)
     device.fleet.direct(bad)
     device.until(lambda: device.report.phase is Phase.PROVING, "it proves")
     device.restart()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.subject import Able
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import spread_delay_seconds
 from pyvorin_edge.orders import Gate, Window, WindowSpan
@@ -93,8 +93,8 @@ def test_a_hold_rule_does_not_begin_a_device_that_never_had_it(device: Watched) 
     assert device.runs(1)
 
 
+@needs(Able.TIME)
 def test_the_spread_is_the_devices_own_and_runs_in_uptime(device: Watched) -> None:
-    device.need(Able.TIME)
     release = device.publish("1.0", 1)
     rule = device.fleet.rule(release, spread_seconds=1000)
     delay = spread_delay_seconds(device.subject.device_id, release, rule.attempt, 1000)
@@ -106,8 +106,8 @@ def test_the_spread_is_the_devices_own_and_runs_in_uptime(device: Watched) -> No
     device.settle_on(release)
 
 
+@needs(Able.TIME)
 def test_neither_restart_nor_refresh_rolls_the_spread_again(device: Watched) -> None:
-    device.need(Able.TIME)
     release = device.publish("1.0", 1)
     rule = device.fleet.rule(release, spread_seconds=1000)
     delay = spread_delay_seconds(device.subject.device_id, release, rule.attempt, 1000)
@@ -120,8 +120,8 @@ def test_neither_restart_nor_refresh_rolls_the_spread_again(device: Watched) -> 
     device.settle_on(release, within_seconds=delay / 3 + 120)  # what lies between two notes on disk may be waited again
 
 
+@needs(Able.TIME)
 def test_a_rollback_skips_the_window_and_all_but_ten_seconds_of_spread(device: Watched) -> None:
-    device.need(Able.TIME)
     closed = WindowSpan(days=(Weekday.MON,), from_="00:00", to="00:00")
     release = device.publish("1.0", 1)
     rule = device.fleet.rule(release, kind=RuleKind.ROLLBACK, spread_seconds=100_000)
@@ -129,8 +129,8 @@ def test_a_rollback_skips_the_window_and_all_but_ten_seconds_of_spread(device: W
     device.settle_on(release, within_seconds=20)
 
 
+@needs(Able.TIME)
 def test_outside_its_window_a_device_waits_and_inside_it_goes_on(device: Watched) -> None:
-    device.need(Able.TIME)
     minute = device.fleet.carrier.now_ms() // 60_000 % 1440
     start, end = (minute + 120) % 1440, (minute + 180) % 1440
     span = WindowSpan(days=tuple(Weekday), from_=_clock(start), to=_clock(end))
@@ -142,8 +142,8 @@ def test_outside_its_window_a_device_waits_and_inside_it_goes_on(device: Watched
     device.settle_on(release, within_seconds=3900)
 
 
+@needs(Able.TIME)
 def test_what_cannot_be_fetched_in_ten_minutes_has_failed(device: Watched) -> None:
-    device.need(Able.TIME)
     never = device.fleet.release("1.0", device.config(1), publish=False)
     device.fleet.direct(never)
     device.until(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.subject import Able
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Gate
@@ -29,7 +29,7 @@ def tries(device: Watched, release: Digest) -> int:
 
 
 def test_a_release_that_failed_its_gate_is_not_tried_again_by_a_later_wave(device: Watched, base: Digest) -> None:
-    bad = device.fleet.release("1.1", device.bad_config())
+    bad = device.bad("1.1")
     rule = device.fleet.rule(bad)
     device.fleet.direct(rule)
     device.end(bad, Outcome.FAILED)
@@ -43,7 +43,7 @@ def test_a_release_that_failed_its_gate_is_not_tried_again_by_a_later_wave(devic
 
 
 def test_a_higher_attempt_tries_again(device: Watched, base: Digest) -> None:
-    bad = device.fleet.release("1.1", device.bad_config())
+    bad = device.bad("1.1")
     device.fleet.direct(bad)
     device.end(bad, Outcome.FAILED)
     device.fleet.direct(bad)  # the next attempt
@@ -52,7 +52,7 @@ def test_a_higher_attempt_tries_again(device: Watched, base: Digest) -> None:
 
 
 def test_another_overlay_tries_again(device: Watched, base: Digest) -> None:
-    bad = device.fleet.release("1.1", device.bad_config(), open=("/sensors/devices",))
+    bad = device.bad("1.1", open=("/sensors/devices",))
     rule = device.fleet.rule(bad)
     device.fleet.direct(rule)
     device.end(bad, Outcome.FAILED)
@@ -86,8 +86,8 @@ def test_a_rejected_release_is_not_judged_again_for_a_higher_attempt(device: Wat
     assert all(one.phase is Phase.SETTLED for one in device.subject.reports()[seen:])
 
 
+@needs(Able.TIME, Able.FULL_DISK)
 def test_what_failed_before_the_switch_is_tried_again_after_1_2_and_4_minutes(device: Watched, base: Digest) -> None:
-    device.need(Able.TIME, Able.FULL_DISK)
     release = device.fleet.release("1.1", device.config(2))
     device.subject.fill_disk(True)
     device.fleet.direct(release)
@@ -117,8 +117,8 @@ def test_four_starts_within_one_start_of_the_machine_are_a_boot_loop(device: Wat
     assert device.runs(1)
 
 
+@needs(Able.REBOOT)
 def test_four_power_cuts_are_not_the_releases_fault(device: Watched, base: Digest) -> None:
-    device.need(Able.REBOOT)
     slow = device.publish("1.1", 2, gate=SLOW)
     device.fleet.direct(slow)
     device.until(lambda: device.report.phase is Phase.PROVING, "it proves")
@@ -128,8 +128,8 @@ def test_four_power_cuts_are_not_the_releases_fault(device: Watched, base: Diges
     assert device.report.running.release in (base, slow)  # it may be trying again by now
 
 
+@needs(Able.REBOOT, Able.TIME)
 def test_three_times_inconclusive_is_failed(device: Watched, base: Digest) -> None:
-    device.need(Able.REBOOT, Able.TIME)
     slow = device.publish("1.1", 2, gate=SLOW)
     device.fleet.direct(slow)
     for _ in range(3):

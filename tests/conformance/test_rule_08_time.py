@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.fleet import DAY_MS, HOUR_MS
-from conformance.subject import Able
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.orders import Window, WindowSpan
 from pyvorin_edge.vocabulary import Clock, Refusal, WaitingFor, Weekday
@@ -31,8 +31,8 @@ def test_an_expired_order_is_not_newly_accepted(device: Watched) -> None:
     assert device.runs(0)
 
 
+@needs(Able.TIME)
 def test_what_was_accepted_stays_in_force_past_its_end(device: Watched) -> None:
-    device.need(Able.TIME)
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
     device.settle_on(release)
@@ -44,8 +44,8 @@ def test_what_was_accepted_stays_in_force_past_its_end(device: Watched) -> None:
     assert device.report.refused == refusal
 
 
+@needs(Able.TIME)
 def test_without_a_clock_an_order_is_judged_by_the_newest_order_before(device: Watched) -> None:
-    device.need(Able.TIME)
     first, old = device.publish("1.0", 1), device.publish("0.9", 9)
     device.subject.set_clock(synced=False, ahead_ms=-40 * 365 * DAY_MS)
     device.fleet.direct(first)
@@ -57,8 +57,8 @@ def test_without_a_clock_an_order_is_judged_by_the_newest_order_before(device: W
     assert device.runs(1)
 
 
+@needs(Able.TIME)
 def test_what_was_refused_for_its_time_is_asked_for_again_when_the_clock_is_set(device: Watched) -> None:
-    device.need(Able.TIME)
     device.subject.set_clock(synced=True, ahead_ms=-2 * 365 * DAY_MS)
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
@@ -68,8 +68,8 @@ def test_what_was_refused_for_its_time_is_asked_for_again_when_the_clock_is_set(
     device.settle_on(release)
 
 
+@needs(Able.TIME)
 def test_without_a_clock_a_window_is_closed(device: Watched) -> None:
-    device.need(Able.TIME)
     device.subject.set_clock(synced=False)
     release = device.publish("1.0", 1)
     device.fleet.direct(release, window=Window(activate=ALWAYS, download=ALWAYS))
@@ -78,17 +78,17 @@ def test_without_a_clock_a_window_is_closed(device: Watched) -> None:
     device.settle_on(release, within_seconds=120)
 
 
+@needs(Able.TIME)
 def test_without_a_clock_a_rollback_passes(device: Watched) -> None:
-    device.need(Able.TIME)
     device.subject.set_clock(synced=False)
     release = device.publish("1.0", 1)
     device.fleet.roll_back(release, window=Window(activate=ALWAYS, download=ALWAYS))
     device.settle_on(release)
 
 
+@needs(Able.TIME)
 def test_an_order_from_the_far_future_does_not_deafen_a_device_without_a_clock(device: Watched) -> None:
     """Its bound never passes the trust document's expiry, and a new epoch forgets it."""
-    device.need(Able.TIME)
     device.subject.set_clock(synced=False)
     stolen, after = device.publish("1.0", 1), device.publish("1.1", 2)
     far = device.fleet.carrier.now_ms() + 100 * 365 * DAY_MS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.subject import Able
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.orders import Pace
 from pyvorin_edge.vocabulary import Outcome, Phase
@@ -51,8 +51,8 @@ def test_a_rollback_to_what_runs_already_is_acknowledged_at_once(device: Watched
     )
 
 
+@needs(Able.TIME)
 def test_a_change_of_health_is_told(device: Watched) -> None:
-    device.need(Able.TIME)
     sensor = {"name": "mortal", "fail_after_seconds": 30}
     release = device.fleet.release("1.0", device.config(1, sensors={"devices": [sensor]}))
     device.fleet.direct(release)
@@ -61,8 +61,8 @@ def test_a_change_of_health_is_told(device: Watched) -> None:
     device.until(lambda: device.report.health["status"] == "unhealthy", "it says that it fell ill", within_seconds=60)
 
 
+@needs(Able.TIME)
 def test_a_report_each_report_seconds_and_beats_between(device: Watched) -> None:
-    device.need(Able.TIME)
     release = device.publish("1.0", 1)
     device.fleet.direct(release, pace=Pace(settle_seconds=0, beat_seconds=60, report_seconds=900))
     device.settle_on(release)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.fleet import HOUR_MS
-from conformance.subject import Able
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import DriftTerms, Ignored
@@ -32,7 +32,7 @@ def test_a_settled_device_is_in_step(device: Watched, base: Digest) -> None:
 
 
 def test_a_release_that_cannot_be_had_is_lag_and_no_drift(device: Watched, base: Digest) -> None:
-    bad = device.fleet.release("1.1", device.bad_config())
+    bad = device.bad("1.1")
     device.fleet.direct(bad)
     device.end(bad, Outcome.FAILED)
     stands(device, Standing.LAGGING)
@@ -40,7 +40,7 @@ def test_a_release_that_cannot_be_had_is_lag_and_no_drift(device: Watched, base:
 
 
 def test_edited_and_behind_is_both(device: Watched, base: Digest) -> None:
-    bad = device.fleet.release("1.1", device.bad_config())
+    bad = device.bad("1.1")
     device.fleet.direct(bad)
     device.end(bad, Outcome.FAILED)
     device.subject.edit(device.config(9))
@@ -67,8 +67,8 @@ def test_an_ignored_key_path_is_no_drift_until_its_end(device: Watched, base: Di
     assert device.ask_for_report().drift.standing is Standing.IN_STEP
 
 
+@needs(Able.TIME)
 def test_when_the_exception_ends_it_is_drift_again(device: Watched, base: Digest) -> None:
-    device.need(Able.TIME)
     test_an_ignored_key_path_is_no_drift_until_its_end(device, base)
     device.subject.idle(3700)
     stands(device, Standing.DRIFTED)
@@ -106,8 +106,8 @@ def test_a_key_that_is_fought_over_is_healed_three_times_and_then_left(device: W
     assert device.runs(14)
 
 
+@needs(Able.TIME)
 def test_after_an_hour_the_fight_is_forgotten(device: Watched, base: Digest) -> None:
-    device.need(Able.TIME)
     test_a_key_that_is_fought_over_is_healed_three_times_and_then_left(device, base)
     device.subject.idle(2 * 3600)
     device.until(lambda: device.runs(1), "healed again")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pytest
-
 from conformance.fleet import Fleet
-from conformance.subject import Able, Subject
+from conformance.subject import Subject
 from pyvorin_edge.canonical import config_hash
 from pyvorin_edge.config.formats import parse, sniff
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.identity import Digest
+from pyvorin_edge.orders import Gate
 from pyvorin_edge.report import Report
 from pyvorin_edge.vocabulary import Outcome, Phase, WaitingFor
 
@@ -23,12 +22,6 @@ class Watched:
     def __init__(self, subject: Subject, fleet: Fleet) -> None:
         self.subject = subject
         self.fleet = fleet
-
-    def need(self, *able: Able) -> None:
-        """Skip the test for a subject that cannot be made to do this."""
-        missing = [one for one in able if one not in self.subject.able]
-        if missing:
-            pytest.skip(f"this subject cannot be made to do: {', '.join(missing)}")
 
     def enrol(self, environment: Mapping[str, str] | None = None, **bounds: Any) -> None:
         """Trust, bounds and a provisioned config; not started."""
@@ -46,6 +39,11 @@ class Watched:
     def publish(self, version: str, marker: int, **fields: Any) -> Digest:
         """A release of a good config."""
         return self.fleet.release(version, self.config(marker), **fields)
+
+    def bad(self, version: str, marker: int = 0, **fields: Any) -> Digest:
+        """A release that makes the agent unhealthy at once, with a gate that does not wait long for the better."""
+        gate = Gate(within_seconds=2, hold_seconds=1)
+        return self.fleet.release(version, self.bad_config(marker), **{"gate": gate, **fields})
 
     def runs(self, marker: int) -> bool:
         """Whether its live file says what `config(marker)` says."""
