@@ -90,20 +90,25 @@ def _answer(turn: Turn, request: Request) -> None:
             if request.shard is None:
                 respond(turn, request.request_id, ResponseOutcome.DONE, None, {})
         case Verb.SNAPSHOT:
-            live = turn.device.live_document
-            body = {"config": redact(live), "live_hash": turn.device.live_hash} if live is not None else {}
-            if len(wire.encode(body)) > wire.RESPONSE_BYTES_MAX - ENVELOPE_BYTES:
-                respond(
-                    turn, request.request_id, ResponseOutcome.FAILED, None, {"detail": "the live file is too large"}
-                )
-            else:
-                respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
+            _snapshot(turn, request)
         case Verb.LOGS:
             wanted = request.args.get("lines", 100)
             lines = wanted if isinstance(wanted, int) and 0 < wanted <= LOG_LINES_MAX else 100
             turn.do(ReadLogs(request.request_id, lines))
         case Verb.REMEDIATE:
             _remediate(turn, request)
+
+
+def _snapshot(turn: Turn, request: Request) -> None:
+    """The live document without its secrets."""
+    live = turn.device.live_document
+    body = {"config": redact(live), "live_hash": turn.device.live_hash}
+    if live is None:
+        respond(turn, request.request_id, ResponseOutcome.FAILED, None, {"detail": "the live file cannot be read"})
+    elif len(wire.encode(body)) > wire.RESPONSE_BYTES_MAX - ENVELOPE_BYTES:
+        respond(turn, request.request_id, ResponseOutcome.FAILED, None, {"detail": "the live file is too large"})
+    else:
+        respond(turn, request.request_id, ResponseOutcome.DONE, None, body)
 
 
 def _remediate(turn: Turn, request: Request) -> None:

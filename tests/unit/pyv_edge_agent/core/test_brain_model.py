@@ -52,7 +52,7 @@ class Fate(RuleBasedStateMachine):
         self.fleet.assign()
         self.subject.start()
         for marker, kind in enumerate(("good", "good", "sick")):
-            self.release(marker, kind, 1)
+            self.release(marker, kind, marker)
 
     # what the fleet does
 
@@ -108,7 +108,7 @@ class Fate(RuleBasedStateMachine):
             return
         match change:
             case "floor":
-                self.fleet.trust(floor=1)
+                self.fleet.trust(floor=2)
             case "epoch":
                 self.fleet.trust(epoch=self.fleet.epoch + 1)
                 self.fleet.assign()
