@@ -103,6 +103,9 @@ class Demo:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=60)
+        for agent in self.agents:  # those that a test started are not the demo's to end
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(agent.pid, signal.SIGKILL)
 
 
 def demo_argv(directory: Path, *words: str) -> list[str]:
