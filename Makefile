@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 UV := $(BIN)/uv
 DEMO ?=
-# quickest first
-TESTS ?= $(wildcard tests/unit tests/house tests/conformance tests/system tests/faults)
+# agents and brokers are mostly waited for: more workers than cores, whole files each
+WORKERS ?= 4
+TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults)
 
 .PHONY: help setup demo test unit conformance system test-tools check reference lock docs clean
 
@@ -29,13 +30,13 @@ demo: setup      ## controller, broker, three agents, 100 simulated devices; DEM
 	@exec $(BIN)/pyv-fleet demo $(DEMO)
 
 test: setup test-tools ## every test, with the real broker, agents and browser; TESTS=tests/unit for some
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 unit: setup      ## the core alone: no broker, no agents, seconds
 	@$(BIN)/python -m pytest tests/unit tests/house
 
 conformance: setup ## the device's rules 1 to 15, against the bare core and a real agent
-	@$(BIN)/python -m pytest tests/conformance
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/conformance
 
 system: setup test-tools ## the tour and the rest against a running demo
 	@$(BIN)/python -m pytest tests/system
