@@ -36,6 +36,8 @@ class Journal:
         """Open, and finish what a power cut left half done. DiskError if the directory cannot be used."""
         self._directory = private_dir(directory)
         self._known: dict[str, bytes | None] = {}
+        #: a write broke off with `pending` in place: the next start would bring that back over whatever comes after
+        self._half_done = False
         #: what was found broken since this journal was opened
         self.broken: tuple[Path, ...] = ()
         for folder in (directory, *(found for found in directory.iterdir() if found.is_dir())):
@@ -54,12 +56,15 @@ class Journal:
     def write(self, parts: Mapping[str, bytes | None]) -> tuple[str, ...]:
         """Make the parts durable, all or none (none = the file goes); the names of those that were not so already."""
         changed = {name: data for name, data in parts.items() if name not in self._known or self._known[name] != data}
-        if len(changed) > 1:
+        together = len(changed) > 1 or (self._half_done and bool(changed))
+        if together:
+            self._half_done = True
             write_durably(self._path(PENDING), _framed(msgspec.json.encode(changed)))
         for name, data in changed.items():
             self._write(name, data)
-        if len(changed) > 1:
+        if together:
             remove_durably(self._path(PENDING))
+            self._half_done = False
         return tuple(changed)
 
     def set_aside(self, name: str) -> Path:

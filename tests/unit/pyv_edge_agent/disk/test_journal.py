@@ -84,6 +84,18 @@ def test_parts_that_change_together_are_all_new_or_all_old_after_a_power_cut(
     assert found in (old, new)
 
 
+def test_a_write_that_a_full_disk_broke_off_does_not_come_back_over_a_later_one(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write({"state": b"1", "trial": b"1"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "write_durably", _until_cut(module.write_durably, iter(range(2))))
+        with pytest.raises(PowerCut):
+            journal.write({"trial": b"2", "state": b"2"})  # `pending` and `trial` are there, `state` is not
+    journal.write({"trial": b"2", "state": b"2 again"})
+    journal.write({"trial": b"2", "state": b"3"})
+    assert Journal(tmp_path).read("state") == b"3"
+
+
 def _until_cut(act: Any, left: Any) -> Any:
     def acting(*words: Any) -> None:
         if next(left, None) is None:
