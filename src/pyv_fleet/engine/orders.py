@@ -33,6 +33,9 @@ DAY_MS: Final = 86_400_000
 DIRECTIVE_LIFE_MS: Final = 30 * DAY_MS
 REFRESH_AFTER_MS: Final = 10 * DAY_MS
 TEXT_MAX: Final = 512
+#: a generation is the controller's own clock, or one more than the last: a device that reports one beyond this lies, and
+#: must not use up the numbers of all others
+REPORTED_AHEAD_MAX_MS: Final = 366 * DAY_MS
 
 Flush = Callable[[], Awaitable[None]]
 
@@ -68,7 +71,7 @@ class Orders:
             fleet=FleetName(self._ground.fleet),
             channel=ChannelName(channel),
             epoch=self._trust.current.epoch,
-            generation=max(issued_at, await self._last_generation(connection, channel) + 1),
+            generation=max(issued_at, await self._last_generation(connection, channel, issued_at) + 1),
             rules=tuple(rules),
             pace=await pace_of(connection, terms),
             drift=drift_terms_of(terms, issued_at),
@@ -175,14 +178,15 @@ class Orders:
                 "sign a new one with the root key and PUT it to /v1/trust",
             )
 
-    async def _last_generation(self, connection: AsyncConnection, channel: str) -> int:
-        """The highest known in this epoch: stored, adopted, or reported by a device (PROTOCOL 5)."""
+    async def _last_generation(self, connection: AsyncConnection, channel: str, now_ms: int) -> int:
+        """The highest known in this epoch: stored, adopted, or reported by a device and possible (PROTOCOL 5)."""
         epoch = self._trust.current.epoch
         last = await directives.current(connection, channel)
         reported = await connection.execute(
             select(func.max(device_status.c.generation))
             .where(device_status.c.channel == channel)
             .where(device_status.c.epoch == epoch)
+            .where(device_status.c.generation <= now_ms + REPORTED_AHEAD_MAX_MS)
         )
         stored = last.generation if last is not None and last.epoch == epoch else 0
         return max(stored, int(reported.scalar_one_or_none() or 0))

@@ -81,6 +81,15 @@ def test_a_generation_that_a_device_reports_is_passed_over(tmp_path: Path) -> No
     play(tmp_path, scene)
 
 
+def test_one_device_cannot_use_up_the_generations_of_all(tmp_path: Path) -> None:
+    async def scene(place: Bench) -> None:
+        await place.enrol("dev-a")
+        await place.heard(said("dev-a", channel="stable", generation=2**63 - 1))
+        assert (await place.order(await place.release("1.0"))).generation <= place.time.ms + 1000
+
+    play(tmp_path, scene)
+
+
 def test_what_devices_would_refuse_is_not_issued(tmp_path: Path) -> None:
     async def scene(place: Bench) -> None:
         digest = Digest(await place.release("1.0"))
