@@ -105,6 +105,7 @@ def _boot(turn: Turn, event: ev.Booted) -> None:
     """Counters first: durable before the first message of this start."""
     turn.set(boot_id=event.boot_id, machine_boot_id=event.machine_boot_id)
     turn.note(boot=turn.state.boot + 1)
+    hearing.enter_epoch(turn)
     if turn.memory.committed is None:
         living.first_start(turn, event.live)
     working.move(turn, up.Started(event.machine_boot_id))

@@ -44,6 +44,21 @@ def hear(turn: Turn, event: ev.Arrived) -> None:
             return
 
 
+def enter_epoch(turn: Turn) -> None:
+    """Rules 2 and 9: a new epoch begins everything anew. Also asked at start: power may go after the document."""
+    state, trust = turn.state, turn.device.trust
+    if state.epoch >= trust.epoch:
+        return
+    assigned = state.heard_assignment
+    turn.note(
+        epoch=trust.epoch,
+        heard={channel: heard for channel, heard in state.heard.items() if heard.epoch >= trust.epoch},
+        heard_assignment=assigned if assigned is not None and assigned.epoch >= trust.epoch else None,
+        time_bound=0,
+        floor=trust.floor,
+    )
+
+
 def recalled_directive(memory: Memory) -> Directive | None:
     """The directive in force, read from its envelope; it was judged when it came (rule 8: it stays in force)."""
     return _recalled(memory.directive, Directive)
@@ -166,7 +181,6 @@ def _trust(turn: Turn, topic: str, data: bytes) -> None:
             refuse(turn, f"trust/{before.version + 1}", Refusal.TRUST, str(why))
         return
     turn.remember(trust=(*turn.memory.trust, data))
-    if after.epoch > before.epoch:  # rule 2, 9: a new epoch begins everything anew
-        turn.note(heard={}, heard_assignment=None, time_bound=0, floor=after.floor)
     turn.set(trust=after)
+    enter_epoch(turn)
     turn.do(Log("info", f"trust document {after.version} accepted"))

@@ -121,6 +121,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     #: counts starts; durable before the first message of a start
     boot: int = 0
     incarnation: int = 1
+    #: of the trust document that `floor` and `time_bound` are counted under
+    epoch: int = 0
     floor: int = 0
     #: by channel
     heard: dict[str, Heard] = {}
@@ -158,11 +160,11 @@ FILES: Final[dict[str, str]] = {
     "directive": "desired-directive",
     "assignment": "desired-assignment",
     "local": "local",
-    "committed": "committed",
     "previous": "previous",
-    "trial": "trial",
+    "committed": "committed",
     "quarantine": "quarantine",
     "state": "state",
+    "trial": "trial",
 }
 
 #: The type of each part that is JSON on disk (directive and assignment are their own bytes).
@@ -179,7 +181,8 @@ TYPES: Final[dict[str, Any]] = {
 def parts(memory: Memory) -> dict[str, bytes | None]:
     """File name → bytes of every part, none where no file should be: what the shell makes durable, in this order.
 
-    `state` comes last: whoever reads it after a power cut has the parts that it speaks of.
+    The order counts, for power may go between two: an order is there before the state that says it was heard, what was
+    committed before is among the earlier ones before it is replaced, and a trial goes only after all that it ended in.
     """
     found: dict[str, bytes | None] = {f"trust/{n}": document for n, document in enumerate(memory.trust, start=1)}
     for name, file in FILES.items():

@@ -94,7 +94,7 @@ def phase_of(memory: Memory) -> Phase:
 def step(memory: Memory, move: Move, at: int) -> Memory | None:
     """One move at `at` (Unix ms); none if the table does not know it here: late, repeated or out of order."""
     if isinstance(move, Started):
-        return _started(memory, move)
+        return _started(memory, move, at)
     phase = MOVES[phase_of(memory)].get(type(move))
     if phase is None:
         return None
@@ -146,7 +146,7 @@ def rejected_again(memory: Memory, line: Tried, target: Target, at: int) -> Memo
     )
 
 
-def _started(memory: Memory, move: Started) -> Memory | None:
+def _started(memory: Memory, move: Started, at: int) -> Memory | None:
     """Rule 6: starts are counted from the switch on; the fourth ends the trial."""
     trial = memory.trial
     if trial is None:
@@ -155,6 +155,8 @@ def _started(memory: Memory, move: Started) -> Memory | None:
         # nothing has changed yet; the rendered bytes were not kept, so staging begins at the store again
         again = Phase.FETCHING if trial.phase is Phase.STAGING else trial.phase
         return replace(memory, trial=replace(trial, phase=again))
+    if trial.phase is Phase.PROVING and trial.staged is not None and trial.staged == memory.committed:
+        return _committed(memory, trial, trial.staged, at)  # power went between two files of the commit
     same = move.machine_boot_id == trial.machine_boot_id
     counted = replace(
         trial,
@@ -177,9 +179,9 @@ def _started(memory: Memory, move: Started) -> Memory | None:
 
 
 def _committed(memory: Memory, trial: Trial, installed: Installed, at: int) -> Memory:
-    earlier = tuple(
-        one for one in (memory.committed, *memory.previous) if one is not None and not one.holds(trial.target)
-    )
+    before = (one for one in (memory.committed, *memory.previous) if one is not None and not one.holds(trial.target))
+    # each once: power may have gone between two files of a commit
+    earlier = tuple({(one.release, one.overlay): one for one in before}.values())
     kept = tuple(one for one in memory.quarantine if (one.release, one.overlay) != _key(trial.target))
     state = replace(
         memory.state,

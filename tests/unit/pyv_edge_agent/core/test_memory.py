@@ -48,8 +48,11 @@ def test_envelopes_are_kept_as_they_came() -> None:
     assert (found["desired-directive"], found["trust/2"]) == (b'{"a":1}', b"two")
 
 
-def test_the_state_is_written_last() -> None:
-    assert list(parts(FULL))[-1] == "state"
+def test_what_power_may_part_is_written_in_an_order_that_loses_nothing() -> None:
+    order = list(parts(FULL))
+    assert order.index("desired-directive") < order.index("state"), "heard and not there: the order would be lost"
+    assert order.index("previous") < order.index("committed"), "a way back would be lost"
+    assert order[-1] == "trial", "a bad end would be forgotten, and tried again"
 
 
 def test_a_gap_in_the_trust_documents_ends_them() -> None:
