@@ -53,6 +53,14 @@ def test_a_second_demo_in_the_same_folder_is_refused(made: Demo) -> None:
     assert set(left_of(made.directory)) == before
 
 
+def test_what_the_sensors_read_reaches_the_controller(made: Demo) -> None:
+    until(
+        lambda: all(agent.health()["cloud"]["messages_sent_today"] > 0 for agent in made.agents),
+        within=30,
+        what="every agent's outbound queue was taken",
+    )
+
+
 def test_a_broker_that_dies_is_started_again_by_the_controller(made: Demo) -> None:
     first = made.json("fleet", "show")["broker_pid"]
     os.kill(first, signal.SIGKILL)

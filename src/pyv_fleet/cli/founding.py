@@ -1,4 +1,4 @@
-"""Making a fleet: keys, authorities, the first trust document, the store, the operator's home and token.
+"""Making a fleet: keys, authorities, the first trust document, the store, the operator's home and tokens.
 
 Safe to repeat after a power cut in the middle: what is there is kept, what is missing is made.
 """
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pyvorin_edge.trust import Trust
 
 OPERATOR: Final = "operator"
+#: file of the key with which devices bring their telemetry (`cloud.api_key`): it opens nothing else
+INGEST_KEY: Final = "ingest-key"
 
 
 def make_homes(data: Path, operator: Path, settings: Settings) -> None:
@@ -36,8 +38,11 @@ def make_homes(data: Path, operator: Path, settings: Settings) -> None:
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - the one place where this shell asks for the time
     authority = Authority.open_or_create(data / "ca", settings.hosts, now)
     trust = _trust(data, operator, settings, authority, now)
-    token = _token(operator)
-    asyncio.run(_store(data, settings, trust, token, int(now.timestamp() * 1000)))
+    known = (
+        _record(_token(operator / "token"), OPERATOR, AuthScope.ADMIN),
+        _record(_token(operator / INGEST_KEY), "devices", AuthScope.INGEST),
+    )
+    asyncio.run(_store(data, settings, trust, known, int(now.timestamp() * 1000)))
     write_durably(operator / "server_ca.pem", authority.places.server_ca.certificate.read_bytes(), mode=0o644)
     write_durably(operator / "context.toml", _context(settings).encode())
     write_durably(data / FILE, settings_text(settings).encode())
@@ -81,14 +86,15 @@ def _link(settings: Settings, authority: Authority) -> Link:
     return Link(mqtt=(f"{shown}:{settings.broker.port}",), http=(f"https://{shown}:{settings.api.port}",), ca_pem=(ca,))
 
 
-def _token(operator: Path) -> str:
-    path = operator / "token"
+def _token(path: Path) -> str:
     if not path.exists():
         write_durably(path, new_api_token().encode() + b"\n")
     return path.read_text(encoding="utf-8").strip()
 
 
-async def _store(data: Path, settings: Settings, trust: Trust, token: str, now_ms: int) -> None:
+async def _store(
+    data: Path, settings: Settings, trust: Trust, callers: tuple[ApiTokenRecord, ...], now_ms: int
+) -> None:
     from pyv_fleet.engine.assembly import found_fleet
     from pyv_fleet.store import fleet, tokens
     from pyv_fleet.store import trust as documents
@@ -104,15 +110,16 @@ async def _store(data: Path, settings: Settings, trust: Trust, token: str, now_m
                 raise CliError(f"the store holds fleet {known.name!r} already", Exit.CONFLICT)
             if await documents.document(connection, trust.version) is None:
                 await documents.put(connection, trust, now_ms, OPERATOR)
-            if await tokens.api_token_of(connection, hash_of(token)) is None:
-                await tokens.put_api(connection, _admin(token), now_ms)
+            for caller in callers:
+                if await tokens.api_token_of(connection, caller.sha256) is None:
+                    await tokens.put_api(connection, caller, now_ms)
     finally:
         await database.close()
 
 
-def _admin(token: str) -> ApiTokenRecord:
+def _record(token: str, name: str, scope: AuthScope) -> ApiTokenRecord:
     sha256 = hash_of(token)
-    return ApiTokenRecord(token_id=sha256[:12], sha256=sha256, name=OPERATOR, scope=AuthScope.ADMIN)
+    return ApiTokenRecord(token_id=sha256[:12], sha256=sha256, name=name, scope=scope)
 
 
 def _context(settings: Settings) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from pyv_fleet.core.words import AuthScope
 
 PAGE_COOKIE: Final = "pyv_fleet_token"
-_RANK: Final = {AuthScope.READ: 0, AuthScope.OPERATE: 1, AuthScope.ADMIN: 2}
+_RANK: Final = {AuthScope.INGEST: -1, AuthScope.READ: 0, AuthScope.OPERATE: 1, AuthScope.ADMIN: 2}
 Network = IPv4Network | IPv6Network
 
 
@@ -100,7 +100,7 @@ def _by_token(may: May, caller: Caller) -> bool:
     if caller.scope is None:
         return False
     if caller.by_cookie:
-        return may.page
+        return may.page and _RANK[caller.scope] >= _RANK[AuthScope.READ]
     needed = may.scope or (AuthScope.READ if may.page or may.article else None)
     return needed is not None and _RANK[caller.scope] >= _RANK[needed]
 

@@ -21,7 +21,7 @@ def demo_command(root: Path, devices: int, seconds: float | None) -> None:
     With --for it ends by itself: exit 0 if the whole fleet became healthy, 1 with the reason if not.
     """
     from pyv_fleet.demo.children import die_with_parent
-    from pyv_fleet.demo.places import Places
+    from pyv_fleet.demo.places import NoPlace, Places
     from pyv_fleet.demo.play import DemoError, Play
     from pyv_fleet.demo.stage import set_stage
 
@@ -33,7 +33,7 @@ def demo_command(root: Path, devices: int, seconds: float | None) -> None:
     try:
         play = Play(set_stage(_cleared(root.resolve()), real=3, places=places), devices, stop, _say)
         play.run(seconds)
-    except DemoError as why:
+    except (DemoError, NoPlace) as why:
         raise click.ClickException(str(why)) from None
     finally:
         _say("stopping")

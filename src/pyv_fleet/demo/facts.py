@@ -53,7 +53,7 @@ def commands(stage: Stage) -> tuple[str, ...]:
         f"pyv-fleet release create --version 1.1 --config {_short(stage.root)}/config-1.0.toml"
         " && pyv-fleet rollout create --channel stable --release 1.1 --soak 5 --reason 'first try'",
         f"sed -i 's/poll_interval_seconds = 1.0/poll_interval_seconds = 9.0/' {_short(first.state_dir)}/config.toml"
-        " && pyv-fleet drift list",
+        " && sleep 2 && pyv-fleet drift list",
         "pyv-fleet rollback --to 1.0 --all --reason 'as it was'",
     )
 

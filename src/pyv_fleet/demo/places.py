@@ -8,6 +8,10 @@ from typing import Final
 HEALTH_PORT: Final = 8080
 
 
+class NoPlace(Exception):
+    """No free address is left."""
+
+
 class Places:
     """Chooses addresses and ports. Each is claimed, so that two demos starting at once choose different ones.
 
@@ -24,21 +28,22 @@ class Places:
         return wanted
 
     def hosts(self, count: int) -> tuple[str, ...]:
-        """So many loopback addresses whose port 8080 nobody holds, side by side where that can be."""
-        found: list[str] = []
+        """So many loopback addresses side by side whose port 8080 nobody holds; NoPlace if there are none."""
         for block in range(1, 255):
-            for last in range(11, 11 + count):
-                if len(found) < count and self._take(f"127.0.{block}.{last}", HEALTH_PORT):
-                    found.append(f"127.0.{block}.{last}")
-            if len(found) == count:
-                break
-        return tuple(found)
+            wanted = tuple(f"127.0.{block}.{last}" for last in range(11, 11 + count))
+            before = len(self._claims)
+            if all(self._take(host, HEALTH_PORT) for host in wanted):
+                return wanted
+            self._let_go(before)
+        raise NoPlace(f"port {HEALTH_PORT} is held on every loopback address: end the demos that run")
 
     def release(self) -> None:
         """Let all claims go."""
-        for claim in self._claims:
-            claim.close()
-        self._claims.clear()
+        self._let_go(0)
+
+    def _let_go(self, above: int) -> None:
+        while len(self._claims) > above:
+            self._claims.pop().close()
 
     def _take(self, host: str, port: int) -> bool:
         claim = socket.socket(socket.AF_UNIX)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 import sys
 import threading
@@ -48,7 +47,6 @@ class Play:
         self._say = say
         self._children = Children(stage.root / "log")
         self._began = time.monotonic()
-        self._ingest_key = secrets.token_urlsafe(24)
 
     def run(self, seconds: float | None) -> None:
         """Until Ctrl-C, or for so many seconds; DemoError if a part fails or the fleet does not become healthy."""
@@ -126,7 +124,8 @@ class Play:
         return tuple(started)
 
     def _start_agent(self, seat: Seat) -> AgentFacts:
-        environment = f"INGEST_URL={self._stage.api_url}/v1/ingest\nAPI_KEY={self._ingest_key}\n"
+        key = (self._stage.operator_dir / "ingest-key").read_text(encoding="utf-8").strip()
+        environment = f"INGEST_URL={self._stage.api_url}/v1/ingest\nAPI_KEY={key}\n"
         write_durably(seat.state_dir / "env", environment.encode())
         argv = [_program("pyv-edge-agent"), "run", "--state-dir", str(seat.state_dir)]
         argv += ["--health-host", seat.health_host, "--allow-config-reload"]

@@ -45,14 +45,15 @@ def test_root_and_release_keys_never_lie_in_the_controllers_home(tmp_path: Path)
 
 def test_every_secret_is_its_owners_alone(tmp_path: Path) -> None:
     init(tmp_path)
-    secret = [*tmp_path.rglob("*.key"), tmp_path / "o" / "token"]
+    secret = [*tmp_path.rglob("*.key"), tmp_path / "o" / "token", tmp_path / "o" / "ingest-key"]
     assert {path.stat().st_mode & 0o777 for path in secret} == {0o600}
     assert {(tmp_path / home).stat().st_mode & 0o777 for home in ("c", "o")} == {0o700}
 
 
-def test_the_operators_token_is_known_to_the_store_by_its_hash_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "scope"), [("token", AuthScope.ADMIN), ("ingest-key", AuthScope.INGEST)])
+def test_a_token_is_known_to_the_store_by_its_hash_alone(tmp_path: Path, file: str, scope: AuthScope) -> None:
     init(tmp_path)
-    token = (tmp_path / "o" / "token").read_text().strip()
+    token = (tmp_path / "o" / file).read_text().strip()
 
     async def found() -> AuthScope | None:
         database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'c' / 'fleet.db'}")
@@ -63,7 +64,7 @@ def test_the_operators_token_is_known_to_the_store_by_its_hash_alone(tmp_path: P
         finally:
             await database.close()
 
-    assert asyncio.run(found()) is AuthScope.ADMIN
+    assert asyncio.run(found()) is scope
     assert token.encode() not in (tmp_path / "c" / "fleet.db").read_bytes()
 
 

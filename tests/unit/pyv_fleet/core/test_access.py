@@ -49,7 +49,14 @@ def test_a_device_reaches_only_what_is_its_own() -> None:
 def test_a_token_in_a_cookie_opens_the_page_and_nothing_that_acts(scope: AuthScope, needed: AuthScope) -> None:
     who = caller(name="x", scope=scope, by_cookie=True)
     assert decide(May(scope=needed), who, Doors(), None) is not None
-    assert decide(May(scope=needed, page=True), who, Doors(), None) is None
+    looks = decide(May(scope=needed, page=True), who, Doors(), None) is None
+    assert looks == (scope is not AuthScope.INGEST)
+
+
+def test_the_key_that_devices_bring_telemetry_with_opens_no_route() -> None:
+    who = caller(name="devices", scope=AuthScope.INGEST)
+    for may in (May(scope=AuthScope.READ), May(page=True), May(article=True), May(device=True)):
+        assert decide(may, who, Doors(), None) is not None
 
 
 def test_the_articles_clients_come_from_their_networks_alone() -> None:

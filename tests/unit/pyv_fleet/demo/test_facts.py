@@ -26,7 +26,7 @@ def test_there_are_five_commands_to_try() -> None:
 def test_each_command_to_try_is_one_that_exists_with_its_options(line: str) -> None:
     for part in line.split(" && "):
         program, *words = shlex.split(part)
-        assert program in ("pyv-fleet", "sed")
+        assert program in ("pyv-fleet", "sed", "sleep")
         if program == "pyv-fleet":
             _parse(cli, words)
 
