@@ -24,6 +24,9 @@ EMPTY_ERRORS: Final = frozenset({"/v1/golden-hash"})
 """The article's script takes whatever the body holds for a hash: an error there has none (PROTOCOL 9)."""
 UNAVAILABLE_SECONDS: Final = 5
 AnyRequest = Request[Any, Any, Any]
+_NO_DATA: Final = "'data'"
+"""All that Litestar says of a body that is not there."""
+_NO_BODY: Final = "the body is empty: a JSON object is needed"
 _FIELD: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 
 
@@ -37,6 +40,7 @@ def handlers() -> ExceptionHandlersMap:
         DocumentRefused: _on_refused_input,
         RenewalRefused: _on_refused_input,
         PyvorinError: _on_refused_input,
+        RecursionError: _on_too_deep,
         Exception: _on_our_own_fault,
     }
 
@@ -81,6 +85,7 @@ def _retry_seconds(error: errors.FleetError) -> int | None:
 
 def _on_bad_parameter(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     found = [_said(one) for one in error.extra] if isinstance(error.extra, list) else [field_of(error.detail)]
+    found = [_NO_BODY if one == _NO_DATA else one for one in found]
     return answer(request, Problem(title="Not valid", status=400, detail="; ".join(found), errors=tuple(found)))
 
 
@@ -98,6 +103,13 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]
 
 def _on_refused_input(request: AnyRequest, error: Exception) -> Response[bytes]:
     return answer(request, Problem(title="Refused", status=422, detail=str(error), errors=(str(error),)))
+
+
+def _on_too_deep(request: AnyRequest, error: RecursionError) -> Response[bytes]:
+    """JSON that is nested without end is the sender's fault; the log keeps where, in case it was ours."""
+    log.warning("%s %s: nested too deeply", request.method, request.url.path, exc_info=error)
+    said = "the body is nested too deeply"
+    return answer(request, Problem(title="Not valid", status=400, detail=said, errors=(said,)))
 
 
 def _on_our_own_fault(request: AnyRequest, error: Exception) -> Response[bytes]:

@@ -13,7 +13,7 @@ from pyv_fleet.api.guards import may
 from pyv_fleet.core.words import AuthScope
 from pyvorin_edge.wire import TRUST_BYTES_MAX
 
-Version = Annotated[int, PathParameter(ge=1, description="versions begin at 1")]
+Version = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="versions begin at 1")]
 
 
 @get("/v1/trust/{version:int}", opt=may(AuthScope.READ, device=True), media_type="application/json")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pyv_fleet.cli.filters import label_option, labels_of
+from pyv_fleet.cli.output import Column, show_one
 from pyv_fleet.cli.session import Session, with_session
 
 
@@ -40,9 +41,18 @@ def create(
         uses=uses, channel=channel, labels=labels_of(labels), device_id=device_id, valid_seconds=valid_seconds
     )
     made = session.client.create_token(spec)
-    if out is None:
-        click.echo(made.token)
-    else:
+    if out is not None:
         write_durably(out, made.token.encode() + b"\n")
+    elif session.format == "table":
+        click.echo(made.token)  # alone, so that $(…) and > take it as it is
+    else:
+        show_one(session, made, _FIELDS)
     many = "one device" if uses == 1 else f"{uses} devices"
     session.say(f"good for {many}, until {made.expires_at.isoformat(timespec='seconds')}")
+
+
+_FIELDS = (
+    Column("id", lambda made: made.id),
+    Column("token", lambda made: made.token),
+    Column("expires", lambda made: made.expires_at),
+)

@@ -33,8 +33,8 @@ DAY_MS: Final = 86_400_000
 DIRECTIVE_LIFE_MS: Final = 30 * DAY_MS
 REFRESH_AFTER_MS: Final = 10 * DAY_MS
 TEXT_MAX: Final = 512
-#: a generation is the controller's own clock, or one more than the last: a device that reports one beyond this lies, and
-#: must not use up the numbers of all others
+#: a generation is the controller's own clock, or one more than the last: a device that reports one far beyond lies,
+#: and must not use up the numbers of all others
 REPORTED_AHEAD_MAX_MS: Final = 366 * DAY_MS
 
 Flush = Callable[[], Awaitable[None]]

@@ -14,6 +14,7 @@ from pyvorin_edge.report import Beat, Report, Result
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Outcome, Phase
 
 NUMBER_MAX = 2**53
+PERCENT_MAX = 100.0
 _HEALTH = {word.value: word for word in (HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.UNHEALTHY)}
 
 
@@ -89,11 +90,11 @@ def after_beat(status: StatusRecord, beat: Beat, now_ms: int, *, connected: bool
         last_seen=now_ms,
         conn=max(status.conn, beat.c),
         seq=beat.s,
-        cpu_percent=cpu,
-        ram_percent=ram,
-        disk_percent=disk,
-        temperature=temperature,
-        queue_depth=queue_depth,
+        cpu_percent=_percent(cpu),
+        ram_percent=_percent(ram),
+        disk_percent=_percent(disk),
+        temperature=_number(temperature),
+        queue_depth=_count(queue_depth),
     )
 
 
@@ -120,15 +121,14 @@ def health_of(health: dict[str, Any]) -> HealthStatus:
 
 
 def figures_of(health: dict[str, Any]) -> dict[str, Any]:
-    """The five figures from a /health document; what is absent or no number is none."""
+    """The five figures from a /health document; what is absent, no number or impossible is none."""
     metrics, cloud = _section(health, "metrics"), _section(health, "cloud")
-    depth = _number(cloud.get("queue_depth"))
     return {
-        "cpu_percent": _number(metrics.get("cpu_percent")),
-        "ram_percent": _number(metrics.get("ram_percent")),
-        "disk_percent": _number(metrics.get("disk_percent")),
+        "cpu_percent": _percent(metrics.get("cpu_percent")),
+        "ram_percent": _percent(metrics.get("ram_percent")),
+        "disk_percent": _percent(metrics.get("disk_percent")),
         "temperature": _number(metrics.get("thermal_celsius")),
-        "queue_depth": None if depth is None else int(depth),
+        "queue_depth": _count(cloud.get("queue_depth")),
     }
 
 
@@ -164,6 +164,17 @@ def _result_columns(result: Result | None) -> dict[str, Any]:
 def _section(health: dict[str, Any], name: str) -> dict[str, Any]:
     found = health.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _percent(value: object) -> float | None:
+    """One device's nonsense must not move the fleet's average (SECURITY)."""
+    number = _number(value)
+    return number if number is not None and 0.0 <= number <= PERCENT_MAX else None
+
+
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number >= 0 else None
 
 
 def _number(value: object) -> float | None:

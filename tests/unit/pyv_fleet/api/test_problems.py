@@ -33,11 +33,17 @@ def test_a_wrong_field_in_a_body_is_400_and_named(change: dict[str, Any], named:
     assert desk.asked == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"nope"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"nope", b"[" * 100_000])
 def test_what_is_no_json_object_is_400(body: bytes) -> None:
     answer = Browser(app_of(StandInDesk()), token="pyvapi1.operate")("POST", "/v1/rollouts", content=body)
     assert answer.status_code == 400
     assert answer.json()["status"] == 400
+    assert answer.json()["detail"] not in ("", "'data'")
+
+
+def test_a_version_that_no_store_can_hold_is_400() -> None:
+    answer = Browser(app_of(StandInDesk()), token="pyvapi1.read")("GET", f"/v1/trust/{10**30}")
+    assert (answer.status_code, "version" in answer.json()["detail"]) == (400, True)
 
 
 @pytest.mark.parametrize(
