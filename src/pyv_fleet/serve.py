@@ -122,6 +122,7 @@ async def _ground(data: Path, settings: Settings) -> AsyncIterator[Ground]:
 @asynccontextmanager
 async def _controller(data: Path, settings: Settings, ground: Ground) -> AsyncIterator[Sequence[Listener]]:
     """Everything up: addresses are taken first, so that a taken one stops all before anything starts."""
+    from pyv_fleet.broker.interface import BrokerUnsupported
     from pyv_fleet.trust.authority import Authority
 
     authority = Authority.open_or_create(data / "ca", settings.hosts, _now())
@@ -133,6 +134,8 @@ async def _controller(data: Path, settings: Settings, ground: Ground) -> AsyncIt
     listeners = _listeners(settings, authority, context)
     for listener in listeners:
         listener.bind()
+    with suppress(BrokerUnsupported):  # someone else's broker has its own
+        await engine.refresh_crl()
     await broker.start()
     try:
         async with engine.running(_link(broker, authority)), _renewing(authority, settings, listeners):

@@ -161,6 +161,11 @@ class Engine:
                 for task in reversed(tasks):
                     task.cancel()
 
+    async def refresh_crl(self) -> None:
+        """Before the broker starts: the CRL may have expired, or miss what was revoked just before a kill, or the
+        present canary; each would keep the broker from starting or let a revoked device in."""
+        await self._revocation.refresh()
+
     async def broker_told(self, sentence: str) -> None:
         """What befell the broker, as an alert."""
         async with self._ground.database.begin() as connection:
