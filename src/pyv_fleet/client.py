@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import ssl
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CONTEXT_FILE: Final = "context.toml"
 SECONDS: Final = 30.0
+#: a POST that breaks in transit is sent again with the same Idempotency-Key, after so many seconds each
+AGAIN_AFTER_SECONDS: Final = (0.3, 1.0)
 DeviceList = views.Page[views.DeviceView]
 
 
@@ -287,10 +291,29 @@ class FleetClient:
         wanted = {key: value for key, value in (query or {}).items() if value is not None}
         headers = {"Content-Type": "application/json"} if body is not None else {}
         with self._reaching():
-            response = self._http.request(method, path, content=body, params=wanted, headers=headers)
+            request = self._http.build_request(method, path, content=body, params=wanted, headers=headers)
+            response = self._acted(request) if method == "POST" else self._http.send(request)
         if response.status_code >= 400:
             raise error_of(response.status_code, response.content)
         return response
+
+    def _acted(self, request: httpx.Request) -> httpx.Response:
+        """Its key makes it safe to send again: the controller does it once, and answers twice (PROTOCOL 9)."""
+        import httpx
+
+        request.headers["Idempotency-Key"] = secrets.token_hex(16)
+        begun = False
+        for seconds in AGAIN_AFTER_SECONDS:
+            try:
+                return self._http.send(request)
+            except httpx.TimeoutException:
+                raise
+            except httpx.TransportError as why:
+                begun = begun or not isinstance(why, httpx.ConnectError)
+                if not begun:
+                    raise  # nothing was sent: the controller is not there
+                time.sleep(seconds)
+        return self._http.send(request)
 
     @property
     def _http(self) -> httpx.Client:

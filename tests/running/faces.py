@@ -21,6 +21,7 @@ from pyv_fleet.api.tls import CERTIFICATE_KEY
 from pyv_fleet.core import views
 from pyv_fleet.core.access import Doors
 from pyv_fleet.core.words import ActOutcome, AlertState, AuthScope, RolloutState, Verdict, WaveState
+from pyv_fleet.engine.answers import Answer
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.engine.ground import Changes
 from pyv_fleet.web.page import page_routes
@@ -72,6 +73,25 @@ def rollout(**changes: Any) -> views.RolloutView:
 
 
 @dataclass
+class StandInAnswers:
+    """Answers by key, without a store."""
+
+    given: dict[str, Answer] = field(default_factory=dict)
+
+    async def begin(self, actor: str, key: str, request_sha256: str) -> Answer | None:
+        return self.given.get(key)
+
+    async def keep(self, actor: str, key: str, answer: Answer) -> None:
+        self.given[key] = answer
+
+    async def drop(self, actor: str, key: str) -> None:
+        pass
+
+    def leave(self, actor: str, key: str) -> None:
+        pass
+
+
+@dataclass
 class StandInDesk:
     """Answers like the engine's desk, from values."""
 
@@ -84,6 +104,7 @@ class StandInDesk:
     fails: Exception | None = None
     drifted: list[views.DriftView] = field(default_factory=list)
     missing: tuple[str, ...] = ()
+    answers: StandInAnswers = field(default_factory=StandInAnswers)
 
     async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
         return TOKENS.get(token_text)

@@ -31,6 +31,7 @@ from pyv_fleet.api import (
 )
 from pyv_fleet.api.context import ApiContext, provide_caller, provide_context, provide_desk
 from pyv_fleet.api.guards import admit, may
+from pyv_fleet.api.idempotency import claim, remembering
 
 BODY_BYTES_MAX: Final = 256 * 1024
 _NOUNS: Final = (
@@ -44,6 +45,8 @@ def build_app(context: ApiContext, more: Sequence[Any] = ()) -> Litestar:
     return Litestar(
         route_handlers=[*(route for noun in _NOUNS for route in noun.ROUTES), *more],
         guards=[admit],
+        before_request=claim,
+        middleware=[remembering],
         dependencies={
             "desk": Provide(provide_desk, sync_to_thread=False),
             "context": Provide(provide_context, sync_to_thread=False),

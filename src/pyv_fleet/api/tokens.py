@@ -7,11 +7,12 @@ from litestar.params import JSONBody
 
 from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
 from pyv_fleet.api.guards import may
+from pyv_fleet.api.idempotency import SHOWN_ONCE
 from pyv_fleet.core.views import TokenMade, TokenSpec
 from pyv_fleet.core.words import AuthScope
 
 
-@post("/v1/tokens", opt=may(AuthScope.ADMIN))
+@post("/v1/tokens", opt={**may(AuthScope.ADMIN), **SHOWN_ONCE})
 async def create(desk: HasDesk, caller: HasCaller, data: JSONBody[TokenSpec]) -> Response[TokenMade]:
     """Make an enrolment token; this answer is the only place where it is ever shown."""
     made = await desk.create_token(data, actor_of(caller))

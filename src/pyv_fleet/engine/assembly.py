@@ -12,6 +12,7 @@ from pyv_fleet.broker.interface import Broker
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine import sweeps
 from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.channels import Channels
@@ -126,6 +127,7 @@ class Engine:
             releases=Releases(ground, trust, self.orders, audit),
             rollouts=self.rollouts,
             rollbacks=self.rollbacks,
+            answers=Answers(ground),
         )
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()

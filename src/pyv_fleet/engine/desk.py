@@ -31,6 +31,7 @@ from pyv_fleet.core.views import (
 )
 from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.channels import Channels
@@ -85,6 +86,7 @@ class Parts:
     releases: ReleaseDesk
     rollouts: RolloutDesk
     rollbacks: RollbackDesk
+    answers: Answers
 
 
 class Desk:
@@ -94,6 +96,11 @@ class Desk:
         self._parts = parts
         self._addresses = addresses
         self._article_channel = article_channel
+
+    @property
+    def answers(self) -> Answers:
+        """What was answered to acts that bore an Idempotency-Key."""
+        return self._parts.answers
 
     # --- the fleet ---
 

@@ -13,6 +13,7 @@ import msgspec
 from pyv_fleet.core.hearing import is_lost
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.answers import KEPT_MS
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.orders import DAY_MS, REFRESH_AFTER_MS, Orders
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 LAGGING_BACKLOG: Final = 1000
 TRUST_WARNINGS_DAYS: Final = (60, 30, 7)
-ANSWERS_KEPT_MS: Final = DAY_MS
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Sweeps:
     async def forget(self) -> None:
         """Answers kept for repeated questions go after a day."""
         async with self._ground.database.begin() as connection:
-            await idempotency.forget_before(connection, self._ground.clock() - ANSWERS_KEPT_MS)
+            await idempotency.forget_before(connection, self._ground.clock() - KEPT_MS)
 
 
 def _lost_by_default(said: StatusRecord, since: int, now_ms: int) -> bool:

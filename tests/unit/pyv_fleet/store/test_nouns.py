@@ -398,6 +398,10 @@ def test_channels_batches_requests_and_answers(tmp_path: Path) -> None:
         await requests.put(connection, request)
         await idempotency.put(connection, answer)
         assert await idempotency.get(connection, "a", "k") == answer
+        await idempotency.answered(connection, "a", "k", 201, b"made")
+        assert await idempotency.get(connection, "a", "k") == replace(answer, status=201, body=b"made")
+        await idempotency.forget(connection, "b", "k")
+        assert await idempotency.get(connection, "a", "k") is not None
         await idempotency.forget_before(connection, 2)
         assert await idempotency.get(connection, "a", "k") is None
 
