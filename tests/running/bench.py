@@ -125,6 +125,7 @@ class Bench:
 
         for topic, payload in messages:
             self.engine.intake.received(Incoming(topic, payload, retained, acknowledge))
+        await self.engine.intake.prove_ends()
         await self.engine.intake.drain()
 
 

@@ -186,8 +186,14 @@ class PahoDevice:
 
 
 @asynccontextmanager
-async def controller(root: Path, mosquitto: Mosquitto, *, article_channel: str | None = None) -> AsyncIterator[Place]:
-    """A founded fleet with its broker, trust document 1 and the channel `stable`."""
+async def controller(
+    root: Path,
+    mosquitto: Mosquitto,
+    *,
+    article_channel: str | None = None,
+    way: Callable[[LinkSettings], LinkSettings] = lambda link: link,
+) -> AsyncIterator[Place]:
+    """A founded fleet with its broker, trust document 1 and the channel `stable`; `way` is how the link goes there."""
     authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], datetime.now(UTC))
     settings = broker_settings(root, authority)
     broker = ManagedBroker(mosquitto, settings, authority.places.device_crl.read_bytes())
@@ -213,7 +219,7 @@ async def controller(root: Path, mosquitto: Mosquitto, *, article_channel: str |
             root, engine, engine.desk, database, authority, broker, settings, root_key, release_key, signer, link
         )
         await engine.desk.put_trust(1, make_root(place.trust_terms(1), [root_key]), "test")
-        async with engine.running(link):
+        async with engine.running(way(link)):
             await until(lambda: engine.ear.open)
             yield place
     finally:

@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +21,8 @@ from pyv_fleet.broker.fetch import Mosquitto, obtain
 from pyv_fleet.core.release import build_release
 from pyv_fleet.core.views import ChannelBody, RemediateBody
 from pyv_fleet.engine.errors import TimedOut
+from pyv_fleet.engine.interface import Heard, HeardObserver
+from pyv_fleet.link.mqtt import LinkSettings
 from pyv_fleet.trust.root_document import next_root
 from pyv_fleet.trust.signing import DirectiveSigner, sign_release
 from pyvorin_edge import topics
@@ -131,6 +135,30 @@ def test_a_restart_of_the_broker_marks_nobody_offline(play: Callable[[Scene], No
         await until(lambda: is_at(place, device, Connectivity.OFFLINE), 1.5)
 
     play(scene)
+
+
+def test_wills_of_a_broker_that_ends_slowly_mark_nobody_offline(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """On a busy machine mosquitto ends the controller's session long after it published everybody's wills."""
+
+    async def run() -> None:
+        slow = SlowEnd(seconds=2.5)
+        async with slow, controller(tmp_path, mosquitto, way=slow.before) as place:
+            device = await place.device("dev-a")
+            await device.connect()
+            device.send_report()
+            await until(lambda: _reported(place, "dev-a"))
+            ends: list[bool] = []
+            place.engine.intake.observers.append(_watch_offline(ends))
+            assert place.broker.pid is not None
+            wills = place.engine.intake.taken["presence"]
+            os.kill(place.broker.pid, signal.SIGTERM)
+            await until(lambda: place.engine.intake.taken["presence"] > wills)
+            await until(lambda: not place.engine.ear.open)
+            await _broker_back(place, 2)
+            assert await is_at(place, device, Connectivity.ONLINE)
+            assert ends == []
+
+    asyncio.run(run())
 
 
 def test_a_directive_reaches_the_device_with_its_release_and_survives_a_killed_broker(
@@ -300,6 +328,56 @@ def test_many_reports_are_all_stored_in_batches(play: Callable[[Scene], None]) -
         assert place.engine.intake.backlog == 0
 
     play(scene)
+
+
+class SlowEnd:
+    """A way to the broker on which its end arrives late, and what is said to it meanwhile is lost."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._broker: LinkSettings | None = None
+
+    def before(self, link: LinkSettings) -> LinkSettings:
+        self._broker = link
+        return replace(link, host="127.0.0.1", port=self._port)
+
+    async def __aenter__(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert self._broker is not None
+        try:
+            from_broker, to_broker = await asyncio.open_connection(self._broker.host, self._broker.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        out = asyncio.create_task(_pump(reader, to_broker))
+        await _pump(from_broker, writer)
+        await asyncio.sleep(self._seconds)
+        out.cancel()
+        for one in (writer, to_broker):
+            one.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the reader's side ends; what the other side does not take any more is lost."""
+    with suppress(OSError):
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+
+
+def _watch_offline(ends: list[bool]) -> HeardObserver:
+    async def observe(heard: Sequence[Heard]) -> None:
+        ends.extend(True for one in heard if one.after.connectivity is Connectivity.OFFLINE)
+
+    return observe
 
 
 async def _broker_back(place: Place, starts: int) -> None:

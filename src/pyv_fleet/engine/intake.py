@@ -21,7 +21,7 @@ from pyv_fleet.engine.interface import Heard, HeardObserver
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.presence import Presences, Session
 from pyv_fleet.engine.words_in import Word, parse_report, parse_word
-from pyv_fleet.link.interface import Incoming
+from pyv_fleet.link.interface import HERE_TOPIC, Incoming, NoLink, Publisher
 from pyv_fleet.store import status as statuses_stored
 from pyv_fleet.store.status import Known, StatusRecord
 from pyvorin_edge.report import Beat, Presence, Report
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 BATCH_MAX: Final = 1000
 RETRY_SECONDS: Final = 1.0
+PROOF_RETRY_SECONDS: Final = 0.5
 
 Ask = Callable[[str, str], None]
 """Asks a device (id, boot id) for a report; limits its own rate."""
@@ -86,6 +87,7 @@ class Intake:
         self._presences = presences
         self._ask = ask
         self._monotonic = monotonic
+        self._publisher: Publisher = NoLink()
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         #: told after each commit, in order
@@ -99,6 +101,10 @@ class Intake:
     def backlog(self) -> int:
         """How many messages wait to be stored."""
         return len(self._waiting)
+
+    def publish_through(self, publisher: Publisher) -> None:
+        """The way out, once there is one."""
+        self._publisher = publisher
 
     def received(self, message: Incoming) -> None:
         """A message from the broker; what can never be used is acknowledged at once and counted."""
@@ -122,15 +128,28 @@ class Intake:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self._sleep()
-            await self.drain()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._sleep()
+                group.create_task(self.prove_ends(), name="prove ends")
+                await self.drain()
+
+    async def prove_ends(self) -> None:
+        """Have the broker show that our connection outlived the ends that are ripe (see presence.py)."""
+        proof = self._presences.to_prove(self._monotonic())
+        if proof is None:
+            return
+        alive = await self._publisher.publish(HERE_TOPIC, b"", retain=False)
+        if not alive:
+            await asyncio.sleep(PROOF_RETRY_SECONDS)
+        self._presences.answered(proof, alive=alive)
+        self._wake.set()
 
     async def drain(self) -> None:
         """One batch of what waits, and the ends that are due; not acknowledged before it is stored, however often
         that must be tried."""
         batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
-        ended = self._presences.due(self._monotonic())
+        ended = self._presences.due()
         while True:
             try:
                 heard, questions = await self._store(batch, ended)
@@ -153,12 +172,12 @@ class Intake:
         await self._tell(batch.heard(), {})
 
     async def _sleep(self) -> None:
-        """Until something waits, or an end takes effect."""
+        """Until something waits, or an end is ripe."""
         self._wake.clear()
         if self._waiting:
             return
-        due = self._presences.next_due()
-        seconds = None if due is None else max(0.0, due - self._monotonic())
+        ripe = self._presences.next_ripe()
+        seconds = None if ripe is None else max(0.0, ripe - self._monotonic())
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -188,16 +207,17 @@ class Intake:
             self.dropped["not enrolled"] += 1
             return
         self.taken[type(word.said).__name__.lower()] += 1
+        here = connection == self._presences.connection  # else our own connection ended meanwhile
         match word.said:
             case Report():
                 self._take_report(batch, word.device_id, word.said)
             case Beat():
-                self._take_beat(batch, word.device_id, word.said)
+                self._take_beat(batch, word.device_id, word.said, live=here)
             case Presence(state=PresenceState.OFFLINE):
-                if connection == self._presences.connection:  # else our own connection ended meanwhile
+                if here:
                     self._take_end(batch, word.device_id, word.said)
             case Presence():
-                self._take_birth(batch, word.device_id, word.said, retained=word.retained)
+                self._take_birth(batch, word, word.said, live=here and not word.retained)
 
     def _take_report(self, batch: _Batch, device_id: str, report: Report) -> None:
         status = batch.known[device_id].status
@@ -216,12 +236,12 @@ class Intake:
             case _:
                 self.dropped["late"] += 1
 
-    def _take_beat(self, batch: _Batch, device_id: str, beat: Beat) -> None:
+    def _take_beat(self, batch: _Batch, device_id: str, beat: Beat, *, live: bool) -> None:
         status = batch.known[device_id].status
         match hear_beat(statuses.position_of(status), beat.b, beat.s):
             case Hearing.TAKEN:
                 session = Session(beat.b, beat.c)
-                self._presences.born(device_id, session, status.boot_id, live=True)
+                self._presences.born(device_id, session, status.boot_id, live=live)
                 over = self._presences.has_ended(device_id, session)
                 batch.put(device_id, statuses.after_beat(status, beat, batch.now_ms, connected=not over))
                 if beat.of > status.report_seq:
@@ -237,12 +257,13 @@ class Intake:
         grace = self._paces.will_grace_seconds(device.channel)
         self._presences.ended(device_id, session, stored, self._monotonic(), grace)
 
-    def _take_birth(self, batch: _Batch, device_id: str, said: Presence, *, retained: bool) -> None:
+    def _take_birth(self, batch: _Batch, word: Word, said: Presence, *, live: bool) -> None:
+        device_id = word.device_id
         status, session = batch.known[device_id].status, Session(said.boot, said.conn)
         if said.boot < status.boot and said.boot_id != status.boot_id:
             return  # an older start: its report will show whether it is a clone
-        self._presences.born(device_id, session, said.boot_id, live=not retained)
-        if not retained and not self._presences.has_ended(device_id, session):
+        self._presences.born(device_id, session, said.boot_id, live=live)
+        if not word.retained and not self._presences.has_ended(device_id, session):
             batch.put(device_id, statuses.after_birth(status, batch.now_ms))
 
     async def _save(self, connection: AsyncConnection, batch: _Batch) -> None:

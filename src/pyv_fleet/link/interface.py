@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+from pyvorin_edge import topics
+
+HERE_TOPIC: Final = f"{topics.ROOT}/controller/here"
+"""No device has a right here (broker/acl.py): a message that nobody reads, published for its confirmation alone."""
 
 
 class LinkError(Exception):

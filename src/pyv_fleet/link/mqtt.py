@@ -18,7 +18,7 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from pyv_fleet.link.interface import Incoming, Receiver
+from pyv_fleet.link.interface import HERE_TOPIC, Incoming, Receiver
 from pyvorin_edge import cadence, topics
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ SUBSCRIPTIONS: Final = (
     (f"{topics.ROOT}/shard/+/+/presence", 0),
     (f"{topics.ROOT}/device/+/response", 1),
 )
-MARKER: Final = f"{topics.ROOT}/controller/here"
-"""Published after the subscriptions: when it is confirmed, all that was retained for them has come."""
 PUBACK_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 5.0
 BACK_SECONDS_MAX: Final = 10.0
@@ -171,7 +169,8 @@ class _Session:
             log.error("the broker refuses a subscription of the controller: %s", codes)
             client.disconnect()
             return
-        marker = client.publish(MARKER, b"", qos=1)
+        # confirmed after all that was retained for the subscriptions has come
+        marker = client.publish(HERE_TOPIC, b"", qos=1)
         self._call(self._marked, marker.mid)
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
