@@ -330,6 +330,10 @@ def test_many_reports_are_all_stored_in_batches(play: Callable[[Scene], None]) -
     play(scene)
 
 
+#: TLS 1.3's last word; the only other record so short is the answer to a ping, which comes later than this test ends
+CLOSE_NOTIFY_BYTES = 19
+
+
 class SlowEnd:
     """A way to the broker on which its end arrives late, and what is said to it meanwhile is lost."""
 
@@ -359,7 +363,12 @@ class SlowEnd:
             writer.transport.abort()
             return
         out = asyncio.create_task(_pump(reader, to_broker))
-        await _pump(from_broker, writer)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head = await from_broker.readexactly(5)
+                body = await from_broker.readexactly(int.from_bytes(head[3:]))
+                if len(body) > CLOSE_NOTIFY_BYTES:
+                    writer.write(head + body)
         await asyncio.sleep(self._seconds)
         out.cancel()
         for one in (writer, to_broker):

@@ -175,7 +175,7 @@ class Engine:
 
     def publish_through(self, publisher: Publisher) -> None:
         """All that goes out goes this way from now on."""
-        for part in (self.publishing, self.requests, self._article_topics):
+        for part in (self.intake, self.publishing, self.requests, self._article_topics):
             part.publish_through(publisher)
 
     def _connect(self, settings: LinkSettings) -> MqttLink:
