@@ -98,10 +98,10 @@ class Watched:
 
     def ask_for_report(self) -> Report:
         """A fresh report, by its asking the fleet would get: a reconnect brings one."""
-        count = len(self.subject.reports())
+        before = self.report.conn
         self.subject.disconnect()
         self.subject.connect()
-        self.until(lambda: len(self.subject.reports()) > count, "a report on connect")
+        self.until(lambda: self.report.conn > before, "a report on connect")
         return self.report
 
     def restart(self) -> None:

@@ -30,7 +30,7 @@ def until(seen: Callable[[], T | None], *, within: float, what: str) -> T:
     while True:
         try:
             last = seen()
-        except (OSError, ValueError, KeyError) as why:
+        except (OSError, ValueError, LookupError) as why:
             last = why
         else:
             if last:

@@ -96,7 +96,7 @@ def test_sigterm_ends_it_within_five_seconds_with_a_goodbye_and_exit_0(running: 
 
 def test_a_killed_one_is_offline_within_a_second_by_its_last_will(running: Running) -> None:
     process = running.start()
-    running.up()
+    until(lambda: running.presence()["state"] == "online", within=15, what="its birth")
     process.kill()
     until(lambda: running.presence()["state"] == "offline", within=1, what="its last will")
 
