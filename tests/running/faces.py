@@ -32,6 +32,7 @@ from pyvorin_edge.vocabulary import (
     Phase,
     RuleKind,
     Standing,
+    Verb,
 )
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
@@ -104,6 +105,7 @@ class StandInDesk:
     fails: Exception | None = None
     drifted: list[views.DriftView] = field(default_factory=list)
     missing: tuple[str, ...] = ()
+    response: dict[str, Any] = field(default_factory=dict)
     answers: StandInAnswers = field(default_factory=StandInAnswers)
 
     async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
@@ -173,6 +175,10 @@ class StandInDesk:
     async def remediate(self, body: views.RemediateBody, actor: str) -> list[views.DeviceOutcome]:
         self.asked.append(("remediate", body.device_ids, body.reason))
         return [views.DeviceOutcome(device_id=one, outcome=ActOutcome.REMEDIATED) for one in body.device_ids]
+
+    async def request(self, device_id: str, verb: Verb, args: dict[str, Any], actor: str) -> dict[str, Any]:
+        self.asked.append(("request", device_id, verb.value, args))
+        return self.response
 
     async def create_token(self, spec: views.TokenSpec, actor: str) -> views.TokenMade:
         return views.TokenMade(id="t-1", token="pyv1.made", expires_at=NOW)

@@ -1,8 +1,9 @@
-"""`pyv-fleet device`: provision, list, show."""
+"""`pyv-fleet device`: provision, list, show, ask."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from pyv_fleet.cli.filters import label_option, labels_of
-from pyv_fleet.cli.output import Column, columns_of, show_list, show_one
+from pyv_fleet.cli.output import Column, columns_of, printable, show_list, show_one
 from pyv_fleet.cli.session import CliError, Session, with_session
 
 PROVISION_SECONDS = 60
@@ -21,7 +22,7 @@ PROVISION_SECONDS = 60
 
 @click.group()
 def group() -> None:
-    """Devices: provision, list, show."""
+    """Devices: provision, list, show, ask."""
 
 
 @group.command("list")
@@ -44,6 +45,24 @@ def list_(session: Session, labels: tuple[str, ...], limit: int, **query: Any) -
 def show(session: Session, device_id: str) -> None:
     """One device: connectivity, health, update and drift."""
     show_one(session, session.client.device(device_id), _FIELDS)
+
+
+@group.command()
+@click.argument("device_id")
+@click.argument("what", type=click.Choice(["report", "snapshot", "logs"]))
+@click.option("--lines", type=click.IntRange(1, 500), help="How many of the last log lines; logs only.")
+@with_session
+def ask(session: Session, device_id: str, what: str, lines: int | None) -> None:
+    """Ask one device now: a fresh report, its live config (secrets hidden), or its last log lines."""
+    if lines is not None and what != "logs":
+        raise click.UsageError("--lines is for logs")
+    said = session.client.request(device_id, what, {} if lines is None else {"lines": lines})
+    from pyvorin_edge.vocabulary import ResponseOutcome
+
+    if said["outcome"] != ResponseOutcome.DONE:
+        why = said["body"].get("detail") or said["code"] or "it gave no reason"
+        raise CliError(f"{device_id}: {said['outcome']}: {printable(str(why))}")
+    _show_answer(session, said)
 
 
 @group.command()
@@ -84,6 +103,20 @@ def provision(
     made = {"device_id": known, "state_dir": str(out), "channel": channel, "labels": labels_of(labels)}
     show_one(session, made, columns_of(made))
     session.say(f"start it with: pyv-edge-agent run --state-dir {out}")
+
+
+def _show_answer(session: Session, said: dict[str, Any]) -> None:
+    """For people what they asked for, and nothing around it."""
+    body = said["body"]
+    if session.format != "table":
+        show_one(session, said, columns_of(said))
+    elif "lines" in body:
+        for line in body["lines"]:
+            click.echo(printable(str(line)))
+    elif body:
+        click.echo(json.dumps(body.get("config", body), indent=2))
+    else:
+        session.say("it sent a report; see it with: pyv-fleet device show")
 
 
 def _id_of(serial: str) -> str:

@@ -48,6 +48,11 @@ def show_one(session: Session, value: Any, fields: Sequence[Column]) -> None:
                 click.echo(f"{field.head.ljust(width)}  {_text(field.text(value))}")
 
 
+def printable(text: str) -> str:
+    """What a device says, without what would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 def _cells(rows: Sequence[Any], columns: Sequence[Column]) -> list[list[str]]:
     return [[_text(column.text(row)) for column in columns] for row in rows]
 
@@ -67,7 +72,7 @@ def _text(value: object) -> str:
         case _ if hasattr(value, "isoformat"):
             return str(value.isoformat(timespec="seconds")).replace("+00:00", "Z")
         case _:
-            return "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+            return printable(str(value))
 
 
 def _write(format_: str, value: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,15 +15,17 @@ from pyv_fleet.cli.session import Exit, Session, with_session
 from pyv_fleet.core.words import RolloutState, WaveState
 
 if TYPE_CHECKING:
-    from pyv_fleet.core.views import RolloutView, WaveView
+    from pyv_fleet.core.views import Budgets, RolloutView, WaveView
 
-AT_REST = (
-    RolloutState.REVERTED,
-    RolloutState.ABORTED,
-    RolloutState.COMPLETED,
-    RolloutState.SUPERSEDED,
-    RolloutState.PAUSED,
-)
+ENDS = {
+    RolloutState.COMPLETED: Exit.OK,
+    RolloutState.REVERTED: Exit.ROLLOUT_FAILED,
+    RolloutState.PAUSED: Exit.PARTLY_FAILED,
+    RolloutState.ABORTED: Exit.PARTLY_FAILED,
+    RolloutState.SUPERSEDED: Exit.CONFLICT,
+}
+"""With what the command ends when the rollout rests: back everywhere 7, a part of the devices has it 9, another order
+took its place 6."""
 wait_options = click.option(
     "--timeout", type=click.FloatRange(0), default=3600.0, show_default=True, help="Seconds to wait."
 )
@@ -31,6 +34,16 @@ wait_options = click.option(
 @click.group()
 def group() -> None:
     """Move a channel to a release, wave by wave."""
+
+
+def _budget(name: str, percent: float, what: str) -> Callable[[Any], Any]:
+    return click.option(
+        f"--budget-{name}",
+        type=click.FloatRange(0, 100),
+        default=percent,
+        show_default=True,
+        help=f"Percent of a wave's devices that may {what} before it goes back; rounded down to whole devices.",
+    )
 
 
 @group.command()
@@ -42,6 +55,12 @@ def group() -> None:
 @click.option(
     "--spread", type=click.IntRange(0), default=0, show_default=True, help="Devices begin within so many seconds."
 )
+@_budget("failed", 0, "refuse it or fail to take it")
+@_budget("reverted", 0, "go back by themselves")
+@_budget("unhealthy", 2, "become unhealthy under it")
+@_budget("lost", 2, "fall silent")
+@click.option("--baseline", help="Version or digest that the others stay on and that it goes back to; else the golden.")
+@click.option("--supersede", is_flag=True, help="Take the place of a rollout that has not ended; else that is refused.")
 @reason_option
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow it to its end.")
 @wait_options
@@ -54,11 +73,19 @@ def create(
     soak: int,
     deadline: int,
     spread: int,
+    baseline: str | None,
+    supersede: bool,
     reason: str,
     wait: bool,
     timeout: float,
+    **budgets: float,
 ) -> None:
-    """Start a rollout, and follow it; exits 7 if it was reverted, 8 if it has not ended in time."""
+    """Start a rollout, and follow it to its end.
+
+    Exits 0 when it completed; 7 when it went back to the baseline; 9 when it was paused, or aborted with --stay: a part
+    of the devices has the release; 6 when another rollout or a rollback took its place; 8 when it has not ended in
+    time (it goes on).
+    """
     from pyv_fleet.core.views import RolloutSpec
 
     spec = RolloutSpec(
@@ -68,6 +95,9 @@ def create(
         soak_seconds=soak,
         deadline_seconds=deadline,
         spread_seconds=spread,
+        budgets=_budgets(budgets),
+        baseline=baseline,
+        supersede=supersede,
         reason=reason,
     )
     made = session.client.create_rollout(spec)
@@ -83,7 +113,11 @@ def create(
 @wait_options
 @with_session
 def watch(session: Session, rollout_id: str | None, timeout: float) -> None:
-    """Follow a rollout, the newest if none is named."""
+    """Follow a rollout, the newest if none is named.
+
+    Exits as `rollout create` does: 0 completed, 7 went back, 9 paused or aborted with --stay, 6 superseded, 8 has not
+    ended in time.
+    """
     _follow(session, rollout_id or _newest(session), timeout)
 
 
@@ -141,6 +175,14 @@ def _move(session: Session, rollout_id: str, move: str, reason: str, *, stay: bo
     show_one(session, session.client.move_rollout(rollout_id, move, RolloutVerb(reason=reason, stay=stay)), _FIELDS)
 
 
+def _budgets(percents: Mapping[str, float]) -> Budgets:
+    from pyv_fleet.core.views import Budgets
+
+    return Budgets(
+        **{f"{name.removeprefix('budget_')}_permyriad": round(percent * 100) for name, percent in percents.items()}
+    )
+
+
 def _newest(session: Session) -> str:
     from pyv_fleet.client import NotFound
 
@@ -154,7 +196,7 @@ def _follow(session: Session, rollout_id: str, timeout: float) -> None:
     with Progress() as progress:
         ended = follow(
             lambda: session.client.rollout(rollout_id),
-            lambda seen: seen.state in AT_REST,
+            lambda seen: seen.state in ENDS,
             lambda seen: progress.show(*_line(seen)),
             timeout,
         )
@@ -164,7 +206,9 @@ def _follow(session: Session, rollout_id: str, timeout: float) -> None:
     if ended is None:
         session.say(f"it goes on; follow it with: pyv-fleet rollout watch {rollout_id}")
         session.leave(Exit.TIMED_OUT)
-    session.leave(Exit.OK if seen.state is RolloutState.COMPLETED else Exit.ROLLOUT_FAILED)
+    if seen.state is RolloutState.PAUSED:
+        session.say(f"it holds; go on with: pyv-fleet rollout resume {rollout_id} --reason …")
+    session.leave(ENDS[seen.state])
 
 
 def _line(seen: RolloutView) -> tuple[str, int, int]:
