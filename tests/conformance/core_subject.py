@@ -27,8 +27,9 @@ from pyvorin_edge.trust import Link, Trust, advance_all, from_key
 from pyvorin_edge.vocabulary import Cause, HealthStatus
 
 DEVICE: Final = DeviceId("FLEET-0a1b2c3d4e5f")
-#: How long a tick may be off while waiting: what moves by time alone must say so in due_at.
-STEP_SECONDS: Final = 0.25
+#: The least step of time.
+STEP_SECONDS: Final = 0.01
+HEALTH_LOOKS_MAX: Final = 500
 
 
 class CoreSubject:
@@ -56,6 +57,9 @@ class CoreSubject:
         self._up = 0.0
         self._inbox: deque[ev.Event] = deque()
         self._health_every, self._health_at = 0.0, 0.0
+        #: in a long idling health is looked at less often: it is the same each time
+        self._health_rest = 0.0
+        self._reports: list[Report] = []
         self._loaded_at, self._fails_after = 0.0, None
         self._config: Config | None = None
         self._where, self._candidate, self._connected = "", False, False
@@ -115,14 +119,15 @@ class CoreSubject:
         self._pump()
         while not condition():
             assert self._up < end, f"not within {within_seconds} s: {what}; {self._standing()}"
-            self._pass(min(STEP_SECONDS, end - self._up))
+            self._pass(min(self._jump(), end - self._up))
 
     def idle(self, seconds: float) -> None:
         self._pump()
         end = self._up + seconds
+        self._health_rest = seconds / HEALTH_LOOKS_MAX
         while self._up < end:
-            jump = self._next_at() - self._up
-            self._pass(min(max(jump, STEP_SECONDS), end - self._up))
+            self._pass(min(self._jump(), end - self._up))
+        self._health_rest = 0.0
 
     def set_clock(self, *, synced: bool, ahead_ms: int = 0) -> None:
         self.synced, self.ahead_ms = synced, ahead_ms
@@ -149,7 +154,9 @@ class CoreSubject:
 
     def reports(self) -> list[Report]:
         self._pump()
-        return [wire.decode(data, Report, limit_bytes=wire.REPORT_BYTES_MAX) for data in self._said("/report")]
+        for data in self._said("/report")[len(self._reports) :]:
+            self._reports.append(wire.decode(data, Report, limit_bytes=wire.REPORT_BYTES_MAX))
+        return list(self._reports)
 
     def responses(self) -> list[Response]:
         self._pump()
@@ -167,8 +174,16 @@ class CoreSubject:
         self._pump()
 
     def _next_at(self) -> float:
-        health = self._health_at + self._health_every if self._health_every else float("inf")
-        return min(health, due_at(self.device) if self.device is not None else float("inf"))
+        return min(self._next_health_at(), due_at(self.device) if self.device is not None else float("inf"))
+
+    def _next_health_at(self) -> float:
+        if not self._health_every:
+            return float("inf")
+        return self._health_at + max(self._health_every, self._health_rest)
+
+    def _jump(self) -> float:
+        """Nothing happens before the next thing that is due: what moves by time alone says so in due_at."""
+        return max(self._next_at() - self._up, STEP_SECONDS)
 
     def _pump(self, *, tick: bool = False) -> None:
         """Everything that can happen now, until nothing does."""
@@ -178,7 +193,7 @@ class CoreSubject:
             self._mind_the_link()
             if self._inbox:
                 self._feed(self._inbox.popleft())
-            elif self._health_every and self._up >= self._health_at + self._health_every:
+            elif self._up >= self._next_health_at():
                 self._feed(self._health_seen())
             elif tick or due_at(self.device) <= self._up:
                 tick = False
