@@ -160,6 +160,12 @@ def test_every_decision_is_listed() -> None:
     assert not missing, bullets(missing, "name these in docs/adr/index.md and in mkdocs.yml:")
 
 
+def test_the_picture_is_one_and_not_too_large() -> None:
+    picture = (DOCS / "images" / "page.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 300_000
+
+
 def test_every_link_to_a_file_leads_somewhere() -> None:
     dead = [
         f"{page.relative_to(ROOT)} → {target}"
@@ -171,5 +177,4 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
 
 
 def _leads(page: Path, target: str) -> bool:
-    # the picture is taken from a running demo, at the end
-    return (page.parent / target).exists() or target == "docs/images/page.png"
+    return (page.parent / target).exists()
