@@ -47,6 +47,8 @@ class Place:
     reload: Reload | None
     #: the `fleet` part of /health
     fleet: Callable[[], Mapping[str, Any]]
+    #: why orders cannot be made durable just now (a full disk); none = they can
+    trouble: Callable[[], str | None] = lambda: None
 
 
 class DailyWork:
@@ -216,8 +218,10 @@ class DailyWork:
             devices_configured=poller.configured if poller is not None else 0,
         )
         stats = self._queue.get_stats() if not self._stopping else {"depth": 0}
+        trouble = self._place.trouble()
         return health_document(
-            self._status(ingest),
+            self._status(ingest, trouble),
+            reasons=[why for why in (self.problem, trouble) if why is not None],
             metrics=self._figures.read(),
             agent=Agent(
                 running=not self._stopping,
@@ -239,9 +243,10 @@ class DailyWork:
             fleet=fleet,
         )
 
-    def _status(self, ingest: Ingest) -> HealthStatus:
+    def _status(self, ingest: Ingest, trouble: str | None) -> HealthStatus:
         """By the sensors; a part that could not be started makes the agent unhealthy. Failing uploads do not: that is
         the network's fault, and would make every release fail its gate during an outage; the queue's depth shows it."""
         if self.problem is not None and not self._stopping:
             return HealthStatus.UNHEALTHY
-        return status_of(ingest, starting=not self._sections, stopping=self._stopping)
+        status = status_of(ingest, starting=not self._sections, stopping=self._stopping)
+        return HealthStatus.DEGRADED if trouble is not None and status is HealthStatus.HEALTHY else status

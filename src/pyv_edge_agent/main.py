@@ -226,6 +226,7 @@ class EdgeAgent:
             fleet_origins=frozenset(urlsplit(url).netloc for url in http),
             reload=self._take_parcel if self._options.allow_config_reload else None,
             fleet=self._fleet,
+            trouble=lambda: self._updater.trouble if self._updater is not None else None,
         )
 
     def _open_queue(self, device_id: DeviceId) -> CloudSyncQueue:

@@ -75,6 +75,8 @@ class OTAUpdater:
         self._inbox: queue.SimpleQueue[ev.Event | Action | None] = queue.SimpleQueue()
         self._later: list[tuple[float, ev.Event]] = []
         self._health_at = 0.0
+        #: why the last event could not be made durable; none since one was
+        self.trouble: str | None = None
         self._worker: threading.Thread | None = None
 
     @property
@@ -136,12 +138,19 @@ class OTAUpdater:
     def rollback_to(self, target_version: str) -> None:
         """The article's: go back to a release that is held, durably, until other orders come (rule 15).
 
-        UnknownRelease if it is not held. Returns once the choice is durable, before it is proved.
+        UnknownRelease if it is not held. Returns once the choice is durable, before it is proved; OSError if the disk
+        does not take it now (it is tried again).
         """
         held = [one.version for one in held_releases(self._device.memory) if one.version is not None]
         if target_version not in held:
             raise UnknownRelease(f"release {target_version!r} is not held here; held: {', '.join(held) or 'none'}")
-        self.call(lambda: self.feed(ev.RolledBackByHand(version=target_version)))
+
+        def choose() -> None:
+            self.feed(ev.RolledBackByHand(version=target_version))
+            if self.trouble is not None:
+                raise OSError(f"not durable yet, tried again in {DISK_RETRY_SECONDS:g} s: {self.trouble}")
+
+        self.call(choose)
 
     def reload(self) -> None:
         """SIGHUP: load the live file if it validates, else write the committed one back first (rule 15)."""
@@ -230,6 +239,7 @@ class OTAUpdater:
                 if not forgiving:
                     raise
                 logger.error("%s; the device stays as it is and tries again", why)
+                self.trouble = str(why)
                 self._put_off(event)
                 continue
             before, self._device = self._device, after
@@ -255,6 +265,7 @@ class OTAUpdater:
         """PROTOCOL 5, rule 3: on disk before any effect."""
         if memory is not self._device.memory or self._worker is None:
             self._disk.journal.write(parts(memory))
+            self.trouble = None
 
 
 def held_releases(memory: Memory) -> tuple[Installed, ...]:

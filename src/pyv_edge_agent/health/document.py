@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from pyvorin_edge.config.redaction import redact
 from pyvorin_edge.vocabulary import HealthStatus
+
+#: a report must hold the whole document
+REASON_LETTERS_MAX: Final = 200
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +85,12 @@ def health_document(
     cloud: Cloud,
     privacy: Privacy,
     ingest: Ingest,
+    reasons: Sequence[str] = (),
     fleet: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The whole document.
 
+    `reasons` say in a sentence each why it is not healthy, beside what the sensors show.
     `fleet` is {device_id, channel, release, generation, phase, config_hash, unsigned_allowed}.
     """
     document: dict[str, Any] = {
@@ -97,6 +102,8 @@ def health_document(
         "privacy": _known(privacy),
         "ingest": _known(ingest),
     }
+    if reasons:
+        document["reasons"] = [one[:REASON_LETTERS_MAX] for one in reasons]
     if fleet is not None:
         document["fleet"] = {key: item for key, item in fleet.items() if item is not None}
     return document

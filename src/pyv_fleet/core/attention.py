@@ -72,7 +72,9 @@ def _health(status: HealthStatus, health: Mapping[str, Any]) -> tuple[str, ...]:
     configured = figure(health, "ingest", "devices_configured")
     if isinstance(connected, list) and configured is not None and len(connected) < configured:
         return (f"it is {status}: {len(connected)} of its {configured:g} sensors are connected",)
-    return (f"it is {status}: {status.sentence}",)
+    reasons = health.get("reasons")
+    said = "; ".join(str(one)[:200] for one in reasons[:3]) if isinstance(reasons, list) else ""
+    return (f"it is {status}: {said or status.sentence}",)
 
 
 def _drift(device: DeviceView) -> tuple[str, ...]:

@@ -135,6 +135,22 @@ def test_a_sensor_that_fails_makes_the_agent_unhealthy(daily: DailyWork) -> None
     until(lambda: daily.health()["status"] == "unhealthy", "the sensor failed")
 
 
+def test_what_cannot_be_made_durable_shows_in_health(tmp_path: Path) -> None:
+    trouble = ["state: cannot write: No space left on device"]
+    place = Place(
+        state=StateDir(tmp_path), device_id="FLEET-1", device_key=b"key", health_host="127.0.0.1", health_port=0,
+        allow_remote=False, fleet_origins=frozenset(), reload=None, fleet=dict,
+        trouble=lambda: trouble[0] if trouble else None,
+    )  # fmt: skip
+    daily = DailyWork(place, CloudSyncQueue(place.state.queue), Clock(), AgentLog(io.StringIO()))
+    daily.apply(config())
+    assert (daily.health()["status"], daily.health()["reasons"]) == ("degraded", trouble)
+    trouble.clear()
+    assert daily.health()["status"] == "healthy"
+    assert "reasons" not in daily.health()
+    daily.stop()
+
+
 def test_stopping_twice_is_no_error_and_says_stopping(daily: DailyWork) -> None:
     daily.apply(config())
     daily.stop()

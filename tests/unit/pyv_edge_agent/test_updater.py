@@ -139,8 +139,10 @@ def test_an_event_that_a_full_disk_refuses_is_taken_later(world: World, monkeypa
     monkeypatch.setattr(world.journal, "write", full)
     (world.root / "config.toml").write_bytes(b"[windows]\ndefault_size = 8\n")
     world.updater.look_at_live()
+    until(lambda: "No space left" in (world.updater.trouble or ""), "it says so")
     until(lambda: world.updater.device.memory.state.drift_since is not None, "the drift is remembered")
     assert next(refusals, None) is None
+    assert world.updater.trouble is None
     assert read_memory(Journal(world.root)).state.drift_since is not None
 
 
@@ -180,6 +182,24 @@ def test_a_choice_by_hand_is_durable_when_the_call_returns(tmp_path: Path) -> No
     local = read_memory(Journal(tmp_path)).local
     assert local is not None
     assert local.release == held.release
+    world.updater.stop()
+
+
+def test_a_choice_by_hand_that_the_disk_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Installed(
+        release=Digest("a" * 64), version="1.0", overlay=EMPTY_OVERLAY, attempt=1, file=Digest("b" * 64),
+        format=ConfigFormat.TOML, config_hash="c" * 64,
+    )  # fmt: skip
+    Journal(tmp_path).write(parts(Memory(committed=held)))
+    world = World(tmp_path)
+    world.updater.start("boot-1", "machine-1")
+
+    def full(found: Any) -> tuple[str, ...]:
+        raise DiskError(world.root / "state", "write", OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(world.journal, "write", full)
+    with pytest.raises(OSError, match="not durable yet"):
+        world.updater.rollback_to("1.0")
     world.updater.stop()
 
 
