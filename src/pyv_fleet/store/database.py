@@ -41,6 +41,7 @@ class Database:
             raise StoreError("database address: write sqlite+aiosqlite:///PATH or postgresql+asyncpg://…") from None
         match backend:
             case "sqlite":
+                _make_private(make_url(url).database)
                 database = cls(_sqlite(url, 1, "IMMEDIATE"), _sqlite(url, READERS, "DEFERRED"), turns=True)
             case "postgresql":
                 engine = create_async_engine(url)
@@ -71,6 +72,19 @@ class Database:
         """Close all connections."""
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+def _make_private(name: str | None) -> None:
+    """Nobody but the controller reads the store; SQLite gives its -wal and -shm the same mode as the file has."""
+    if not name or name == ":memory:":
+        return
+    try:
+        Path(name).touch(mode=0o600)
+        for path in (Path(f"{name}{ending}") for ending in ("", "-wal", "-shm")):
+            if path.exists():
+                path.chmod(0o600)
+    except OSError as why:
+        raise StoreError(f"{name}: {why.strerror}; the store needs a directory that is its own") from None
 
 
 def _sqlite(url: str, connections: int, mode: str) -> AsyncEngine:
