@@ -163,12 +163,12 @@ def _soaked(wave: Wave, terms: Terms, tally: Tally, now: int) -> Wave:
         wave,
         state=WaveState.SOAKING,
         applied_at=since,
-        because=f"{tally.committed} of {tally.devices} devices took it; {terms.soak_seconds} s of soak run",
+        because=f"{tally.committed} of {tally.devices} devices took it; its soak of {terms.soak_seconds} s runs",
     )
     if now < since + terms.soak_seconds * 1000:
         return soaking
-    healthy = f"{tally.healthy} of {tally.devices} devices took it and were healthy for {terms.soak_seconds} s"
-    return _judged(soaking, Verdict.GOOD, healthy, now)
+    healthy = f"were healthy for {terms.soak_seconds} s" if terms.soak_seconds else "are healthy"
+    return _judged(soaking, Verdict.GOOD, f"{tally.healthy} of {tally.devices} devices took it and {healthy}", now)
 
 
 def _waiting_for(

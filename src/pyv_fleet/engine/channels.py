@@ -16,6 +16,7 @@ from pyv_fleet.engine.paces import Paces
 from pyv_fleet.store import channels, devices, releases, rollouts
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.channels import ChannelRecord
+from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_channel
 from pyvorin_edge.orders import Rule
@@ -54,7 +55,9 @@ class Channels:
                 await channels.save(connection, after)
                 await self._orders.reissue(connection, name, reason="changed terms", actor=actor)
                 act = "channel.create" if known is None else "channel.change"
-                await self._audit.record(connection, actor=actor, act=act, subject=name, reason=str(body))
+                await self._audit.record(
+                    connection, actor=actor, act=act, subject=name, reason=changed_words(before, after)
+                )
         await self._paces.load()
         await self._orders.publish_pending()
         self._ground.changes.ring("channels")
@@ -78,14 +81,19 @@ class Channels:
         versions = {one.digest: one.version for one in found if one is not None}
         open_ones = await rollouts.open_ones(connection, record.name)
         golden = rules[-1].release if rules else None
+        waves = await rollouts.waves_of(connection, open_ones[-1].id) if open_ones else ()
+        count = await devices.count(connection, record.name)
         return ChannelView(
             name=record.name,
             generation=0 if current is None else current.generation,
             golden=golden,
             golden_version=None if golden is None else versions.get(golden),
             last_good=record.last_good,
-            rules=tuple(rule_view(rule, versions.get(rule.release, rule.release[:12])) for rule in rules),
-            devices=await devices.count(connection, record.name),
+            rules=tuple(
+                rule_view(rule, versions.get(rule.release, rule.release[:12]), part_of(rule, waves, count))
+                for rule in rules
+            ),
+            devices=count,
             drift_policy=record.drift_policy,
             rollout=open_ones[-1].id if open_ones else None,
         )
@@ -99,14 +107,33 @@ async def known_channel(connection: AsyncConnection, name: str) -> ChannelRecord
     return found
 
 
-def rule_view(rule: Rule, version: str) -> RuleView:
-    """A rule for people."""
+def rule_view(rule: Rule, version: str, part: str) -> RuleView:
+    """A rule for people; `part` says which part a line cuts off, as `part_of` does."""
     return RuleView(
-        kind=rule.kind, version=version, release=rule.release, attempt=rule.attempt, matches=matches_of(rule)
+        kind=rule.kind, version=version, release=rule.release, attempt=rule.attempt, matches=matches_of(rule, part)
     )
 
 
-def matches_of(rule: Rule) -> str:
+def part_of(rule: Rule, waves: Sequence[WaveRecord], devices: int) -> str:
+    """Which part of a channel of so many devices a rule's line cuts off: a wave of the rollout under way, if it is."""
+    for wave in waves:
+        if wave.rule is not None and rule.below is not None and wave.rule.get("below") == rule.below:
+            counted = wave.tally.get("devices")
+            return f"wave {wave.wave + 1}" + (f": {counted} of {devices} devices" if counted else "")
+    return "a part of the devices"
+
+
+def changed_words(before: ChannelRecord, after: ChannelRecord) -> str:
+    """Which terms a person changed, for the audit log: `drift policy from alert to remediate`."""
+    changes = [
+        f"{name.replace('_', ' ')} from {getattr(before, name)} to {getattr(after, name)}"
+        for name in ChannelBody.__struct_fields__
+        if getattr(before, name) != getattr(after, name)
+    ]
+    return ", ".join(changes) or "with the terms that every channel begins with"
+
+
+def matches_of(rule: Rule, part: str) -> str:
     """Who a rule matches, in words."""
     parts = []
     if rule.hold:
@@ -116,7 +143,7 @@ def matches_of(rule: Rule) -> str:
     if rule.where is not None:
         parts.append(" ".join(f"{label}={'|'.join(values)}" for label, values in sorted(rule.where.items())))
     if rule.below is not None:
-        parts.append(f"about {100 * int(rule.below, 16) / 16**16:.1f} % by chance")
+        parts.append(part)
     return ", ".join(parts) or "all"
 
 

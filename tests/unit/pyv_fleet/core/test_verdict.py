@@ -73,6 +73,12 @@ def test_it_is_good_when_all_took_it_and_were_healthy_for_the_soak_time() -> Non
     assert tally == Tally(devices=1, committed=1, healthy=1)
 
 
+def test_without_a_soak_time_it_says_that_they_are_healthy_and_not_for_how_long() -> None:
+    terms = msgspec.structs.replace(TERMS, soak_seconds=0)
+    good, _ = judge(WAVE, terms, [committed()], now=1_000)
+    assert (good.verdict, good.because) == (Verdict.GOOD, "1 of 1 devices took it and are healthy")
+
+
 @pytest.mark.parametrize(
     "unproven",
     [

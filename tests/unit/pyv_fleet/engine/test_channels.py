@@ -1,0 +1,75 @@
+"""Channels as people read them: whom a rule means, and what somebody changed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pyv_fleet.core.views import ChannelBody
+from pyv_fleet.engine.channels import matches_of, part_of
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.store.rollouts import WaveRecord
+from pyvorin_edge.orders import Rule
+from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
+from running.bench import bench
+
+LINE = "1" + "0" * 15
+WAVE = WaveRecord(rollout_id="r-1", wave=0, cohort="1%", rule={"where": None, "below": LINE}, tally={"devices": 1})
+
+
+def rule(**terms: object) -> Rule:
+    return msgspec.convert({"kind": RuleKind.RELEASE.value, "release": "a" * 64, "attempt": 1, **terms}, Rule)
+
+
+CUT = rule(salt="s" * 32, below=LINE)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (rule(), "all"),
+        (rule(hold=True), "devices that hold it already"),
+        (rule(where={"kind": ["real"], "site": ["a", "b"]}), "kind=real site=a|b"),
+        (rule(ids=["FLEET-1"]), "1 device"),
+        (CUT, "wave 1: 1 of 103 devices"),
+    ],
+)
+def test_whom_a_rule_means_is_said_in_words(made: Rule, said: str) -> None:
+    assert matches_of(made, part_of(made, [WAVE], 103)) == said
+
+
+@pytest.mark.parametrize("waves", [[], [msgspec.structs.replace(WAVE, rule=None)]])
+def test_a_line_of_no_known_wave_is_a_part(waves: list[WaveRecord]) -> None:
+    assert matches_of(CUT, part_of(CUT, waves, 103)) == "a part of the devices"
+
+
+def test_the_audit_log_says_which_terms_were_changed(tmp_path: Path) -> None:
+    async def scene() -> list[str]:
+        async with bench(tmp_path) as place:
+            await place.desk.put_channel("beta", ChannelBody(), "me")
+            await place.desk.put_channel("beta", ChannelBody(), "me")
+            body = ChannelBody(drift_policy=DriftPolicy.REMEDIATE, report_seconds=30)
+            await place.desk.put_channel("beta", body, "me")
+            done = (await place.desk.audit(None, 9)).items
+            return [f"{one.act}: {one.reason}" for one in done if one.subject == "beta"]
+
+    assert asyncio.run(scene()) == [
+        "channel.change: drift policy from alert to remediate, report seconds from 900 to 30",
+        "channel.create: with the terms that every channel begins with",
+    ]
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            with pytest.raises(Invalid):
+                await place.desk.put_channel("no channel/name", ChannelBody(), "me")
+            with pytest.raises(NotFound):
+                await place.desk.refresh_channel("nope", "x", "me")
+            with pytest.raises(Conflict, match="roll a release out first"):
+                await place.desk.refresh_channel("stable", "x", "me")
+
+    asyncio.run(scene())
