@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 
 import msgspec
 
-from pyv_fleet.core import views
+from pyv_fleet.core import keys, views
 
 if TYPE_CHECKING:
     import httpx
@@ -251,6 +251,10 @@ class FleetClient:
     def create_token(self, spec: views.TokenSpec) -> views.TokenMade:
         """Make an enrolment token."""
         return self._send("POST", "/v1/tokens", spec, views.TokenMade)
+
+    def create_key(self, spec: keys.KeySpec) -> keys.KeyMade:
+        """Make a person's or program's key."""
+        return self._send("POST", "/v1/keys", spec, keys.KeyMade)
 
     def trust_document(self, version: int) -> bytes:
         """One trust document."""

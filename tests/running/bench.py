@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pyv_fleet.core.keys import KeySpec
 from pyv_fleet.core.release import build_release
 from pyv_fleet.core.views import TokenSpec
 from pyv_fleet.core.words import AuthScope
@@ -97,7 +98,7 @@ class Bench:
         return await self.desk.enrol(device_id, text, csr(key or certificates.new_key()), "192.0.2.1")
 
     async def key_text(self, scope: AuthScope = AuthScope.OPERATE) -> str:
-        return await self.engine.tokens.create_api("tester", scope, "test")
+        return (await self.desk.create_key(KeySpec(name=f"test-{scope}", scope=scope), "test")).key
 
     async def release(self, version: str, config: bytes = CONFIG) -> str:
         made = build_release(config, fleet="test", version=version, format=ConfigFormat.TOML)

@@ -20,6 +20,7 @@ from pyv_fleet.api.context import ApiContext
 from pyv_fleet.api.tls import CERTIFICATE_KEY
 from pyv_fleet.core import views
 from pyv_fleet.core.access import Doors
+from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.words import ActOutcome, AlertState, AuthScope, RolloutState, Verdict, WaveState
 from pyv_fleet.engine.answers import Answer
 from pyv_fleet.engine.errors import NotFound
@@ -182,6 +183,10 @@ class StandInDesk:
 
     async def create_token(self, spec: views.TokenSpec, actor: str) -> views.TokenMade:
         return views.TokenMade(id="t-1", token="pyv1.made", expires_at=NOW)
+
+    async def create_key(self, spec: KeySpec, actor: str) -> KeyMade:
+        self.asked.append(("create_key", spec))
+        return KeyMade(id="k-1", name=spec.name, scope=spec.scope, key="pyvapi1.made", expires_at=None)
 
     async def rollback(self, spec: views.RollbackSpec, actor: str) -> views.RollbackView:
         return await self.rollback_status("b-1")

@@ -11,6 +11,7 @@ from litestar.params import QueryParameter
 from pyv_fleet.api.context import HasCaller, HasContext, HasDesk
 from pyv_fleet.api.guards import may
 from pyv_fleet.api.rate import Rates
+from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.errors import Invalid, NotFound, TooMany, Unauthorised
 from pyvorin_edge import wire
 from pyvorin_edge.errors import WireError
@@ -52,7 +53,7 @@ async def alert(desk: HasDesk, context: HasContext, caller: HasCaller, request: 
     except WireError as why:
         raise Invalid("Not valid", str(why), (str(why),)) from None
     device_id = parse_device_id(said.device_id)
-    await desk.article_alert(device_id, said.alert, said.hash, caller.scope is not None)
+    await desk.article_alert(device_id, said.alert, said.hash, caller.scope not in (None, AuthScope.INGEST))
     return Response(b"", status_code=202, media_type="text/plain")
 
 

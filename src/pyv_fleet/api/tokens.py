@@ -1,4 +1,4 @@
-"""Enrolment tokens: made once, shown once."""
+"""Enrolment tokens of devices, keys of people and programs: made once, shown once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from litestar.params import JSONBody
 from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
 from pyv_fleet.api.guards import may
 from pyv_fleet.api.idempotency import SHOWN_ONCE
+from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.views import TokenMade, TokenSpec
 from pyv_fleet.core.words import AuthScope
 
@@ -19,4 +20,11 @@ async def create(desk: HasDesk, caller: HasCaller, data: JSONBody[TokenSpec]) ->
     return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
 
 
-ROUTES = (create,)
+@post("/v1/keys", opt={**may(AuthScope.ADMIN), **SHOWN_ONCE})
+async def create_key(desk: HasDesk, caller: HasCaller, data: JSONBody[KeySpec]) -> Response[KeyMade]:
+    """Make a person's or program's key; this answer is the only place where it is ever shown."""
+    made = await desk.create_key(data, actor_of(caller))
+    return Response(made, status_code=201, headers={"Cache-Control": "no-store"})
+
+
+ROUTES = (create, create_key)

@@ -84,7 +84,7 @@ class ActOutcome(Word):
 class AuthScope(Word):
     """What a token of a person or program may do."""
 
-    INGEST = "ingest", "bring telemetry, nothing else"
+    INGEST = "ingest", "send telemetry, nothing else"
     READ = "read", "look"
     OPERATE = "operate", "release, roll out, roll back, remediate"
     ADMIN = "admin", "all, tokens and trust included"

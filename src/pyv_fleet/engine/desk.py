@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.views import (
     AlertView,
     AttentionView,
@@ -276,6 +277,10 @@ class Desk:
         """An enrolment token, shown once."""
         return await self._parts.tokens.create(spec, actor)
 
+    async def create_key(self, spec: KeySpec, actor: str) -> KeyMade:
+        """A key of a person or program, shown once; Conflict."""
+        return await self._parts.tokens.create_key(spec, actor)
+
     async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
         """Whose API token this is and what it may do."""
         return await self._parts.tokens.scope_of(token_text)
@@ -307,7 +312,7 @@ class Desk:
         await self._parts.article.alert(device_id, alert, hash, verified=verified)
 
     async def ingest(self, key_text: str, body: bytes) -> bool:
-        """Stored; false if it was before. Unauthorised, Invalid."""
+        """Stored; false if it was before. Unauthorised, Forbidden, Invalid."""
         return await self._parts.telemetry.take(key_text, body)
 
     async def alerts(self, after: str | None, limit: int) -> Page[AlertView]:

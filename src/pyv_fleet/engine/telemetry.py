@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from pyv_fleet.engine.errors import Invalid, Unauthorised
+from pyv_fleet.core.words import AuthScope
+from pyv_fleet.engine.errors import Forbidden, Invalid, Unauthorised
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.store import ingest
@@ -17,6 +18,7 @@ from pyvorin_edge.errors import WireError
 
 BATCH_BYTES_MAX: Final = 1024 * 1024
 KEPT_MS: Final = 7 * 86_400_000
+SENDERS: Final = (AuthScope.INGEST, AuthScope.OPERATE, AuthScope.ADMIN)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +38,12 @@ class Telemetry:
         self._tokens = tokens
 
     async def take(self, key_text: str, body: bytes) -> bool:
-        """Stored when this returns; false if this key sent the batch before. Unauthorised, Invalid (for ever)."""
+        """Stored when this returns; false if this key sent it before. Unauthorised, Forbidden, Invalid (for ever)."""
         known = await self._tokens.scope_of(key_text)
         if known is None:
             raise Unauthorised("not signed in", "this key is unknown, or its time is over")
+        if known[1] not in SENDERS:
+            raise Forbidden("not allowed", f"{known[0]} may only look: telemetry needs a key of scope ingest")
         batch = await asyncio.to_thread(parse_batch, body)
         async with self._ground.database.begin() as connection:
             now = self._ground.clock()

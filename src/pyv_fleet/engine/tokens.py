@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
+from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.views import TokenMade, TokenSpec
 from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.channels import known_channel
-from pyv_fleet.engine.errors import Invalid
-from pyv_fleet.engine.ground import Ground, rfc3339
+from pyv_fleet.engine.errors import Conflict, Invalid
+from pyv_fleet.engine.ground import Ground, rfc3339, rfc3339_or_none
 from pyv_fleet.store import tokens
 from pyv_fleet.store.tokens import ApiTokenRecord, TokenRecord
 from pyv_fleet.trust import tokens as making
@@ -20,6 +21,8 @@ from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_device_id, parse_label
 
 LABELS_MAX: Final = 16
+CONTROLLER: Final = "controller"
+"""The audit log's name for what the controller does by itself."""
 
 
 class Tokens:
@@ -56,29 +59,26 @@ class Tokens:
             )
         return TokenMade(id=record.token_id, token=token.text, expires_at=rfc3339(record.expires_at))
 
-    async def create_api(self, name: str, scope: AuthScope, actor: str, *, valid_seconds: int | None = None) -> str:
-        """An API token's text, the only time that it is shown."""
+    async def create_key(self, spec: KeySpec, actor: str) -> KeyMade:
+        """A key of a person or program; Conflict if one of that name stands: the audit log names keys."""
         now = self._ground.clock()
         text = making.new_api_token(self._ground.random)
-        await self.register_api(
-            making.hash_of(text), name, scope, actor, None if valid_seconds is None else now + valid_seconds * 1000
-        )
-        return text
-
-    async def register_api(
-        self, sha256: str, name: str, scope: AuthScope, actor: str, expires_at: int | None = None
-    ) -> None:
-        """Let in whoever shows the token with this hash (one that was made elsewhere, at founding); safe to repeat."""
         record = ApiTokenRecord(
-            token_id=self._ground.new_id(), sha256=sha256, name=name, scope=scope, expires_at=expires_at
+            token_id=self._ground.new_id(),
+            sha256=making.hash_of(text),
+            name=spec.name,
+            scope=spec.scope,
+            expires_at=None if spec.valid_seconds is None else now + spec.valid_seconds * 1000,
         )
         async with self._ground.database.begin() as connection:
-            if await tokens.api_token_of(connection, sha256) is not None:
-                return
-            await tokens.put_api(connection, record, self._ground.clock())
+            if spec.name in {CONTROLLER, *(key.name for key in await tokens.api_tokens_all(connection))}:
+                raise Conflict("name taken", f"name: a key named {spec.name!r} stands already")
+            await tokens.put_api(connection, record, now)
             await self._audit.record(
-                connection, actor=actor, act="api_token.create", subject=name, reason=f"scope {scope.value}"
+                connection, actor=actor, act="key.create", subject=spec.name, reason=f"scope {spec.scope}"
             )
+        expires = rfc3339_or_none(record.expires_at)
+        return KeyMade(id=record.token_id, name=spec.name, scope=spec.scope, key=text, expires_at=expires)
 
     async def scope_of(self, text: str) -> tuple[str, AuthScope] | None:
         """Whose API token this is and what it may do; none if it is none, or its time is over."""

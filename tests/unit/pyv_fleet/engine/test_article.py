@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pyv_fleet.engine.errors import Invalid, NotFound, Unauthorised
+from pyv_fleet.core.words import AuthScope
+from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound, Unauthorised
 from pyvorin_edge import topics
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import EMPTY_OVERLAY, Rule
@@ -124,6 +125,9 @@ def test_batches_are_stored_once_and_only_for_those_who_may(tmp_path: Path) -> N
         assert [await place.desk.ingest(key, body) for _ in range(2)] == [True, False]
         with pytest.raises(Unauthorised):
             await place.desk.ingest("pyvapi1.wrong", body)
+        with pytest.raises(Forbidden):
+            await place.desk.ingest(await place.key_text(AuthScope.READ), body)
+        assert await place.desk.ingest(await place.key_text(AuthScope.INGEST), body), "another key, another sender"
         for bad in (b"{}", b"", b"[", body.replace(b'"count":1', b'"count":2'), body.replace(b'"pyv-1"', b'""')):
             with pytest.raises(Invalid):
                 await place.desk.ingest(key, bad)
