@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import OperationalError
 
 from pyv_fleet.core.views import Problem
 from pyv_fleet.engine import errors
@@ -27,6 +28,7 @@ AnyRequest = Request[Any, Any, Any]
 _NO_DATA: Final = "'data'"
 """All that Litestar says of a body that is not there."""
 _NO_BODY: Final = "the body is empty: a JSON object is needed"
+_FULL: Final = "the disk that holds the store is full"
 _FIELD: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 
 
@@ -41,6 +43,7 @@ def handlers() -> ExceptionHandlersMap:
         RenewalRefused: _on_refused_input,
         PyvorinError: _on_refused_input,
         RecursionError: _on_too_deep,
+        OperationalError: _on_store_fault,
         Exception: _on_our_own_fault,
     }
 
@@ -103,6 +106,13 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]
 
 def _on_refused_input(request: AnyRequest, error: Exception) -> Response[bytes]:
     return answer(request, Problem(title="Refused", status=422, detail=str(error), errors=(str(error),)))
+
+
+def _on_store_fault(request: AnyRequest, error: OperationalError) -> Response[bytes]:
+    """A full disk, a database that is gone: nothing was done, and it may work again."""
+    log.error("%s %s: the store: %s", request.method, request.url.path, error.orig)
+    said = "nothing was done: " + (_FULL if "disk is full" in str(error.orig) else "the controller's log says why")
+    return answer(request, Problem(title="The store cannot be used", status=503, detail=said), UNAVAILABLE_SECONDS)
 
 
 def _on_too_deep(request: AnyRequest, error: RecursionError) -> Response[bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from pyv_fleet.api.problems import field_of
 from pyv_fleet.engine.errors import Conflict, TooMany, Unavailable
@@ -78,6 +80,15 @@ def test_the_engines_errors_keep_their_status_title_and_list() -> None:
 def test_not_now_says_when(error: Exception, wait: str) -> None:
     answer = Browser(app_of(StandInDesk(fails=error)), token="pyvapi1.read")("GET", "/v1/fleet")
     assert answer.headers["retry-after"] == wait
+
+
+@pytest.mark.parametrize(("why", "said"), [("database or disk is full", "disk that holds"), ("host db-1: no", "log")])
+def test_a_store_that_takes_nothing_is_503_and_tells_nothing_of_the_inside(why: str, said: str) -> None:
+    fault = OperationalError("UPDATE x", {"secret": 1}, sqlite3.OperationalError(why))
+    answer = Browser(app_of(StandInDesk(fails=fault)), token="pyvapi1.read")("GET", "/v1/fleet")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert said in answer.json()["detail"]
+    assert not any(inside in answer.text for inside in ("secret", "UPDATE", "db-1"))
 
 
 def test_our_own_fault_tells_nothing_of_the_inside() -> None:
