@@ -360,7 +360,7 @@ def _controller_metrics() -> str:
         return answer
 
     desk = SimpleNamespace(snapshot=lambda *_: of(figures), devices=lambda *_: of(empty), rollouts=lambda *_: of(empty))
-    told: bytes = asyncio.run(metrics._gather(SimpleNamespace(desk=desk, backlog=lambda: 0)))
+    told: bytes = asyncio.run(metrics._gather(SimpleNamespace(desk=desk, backlog=lambda: 0, polls=dict)))
     return told.decode()
 
 

@@ -21,15 +21,12 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from pyv_fleet.core.attention import MAX_CPU_PERCENT, MAX_QUEUE_DEPTH, figure, figures
 from pyv_fleet.core.words import PollFailure
-from pyv_fleet.link.device_http import Answer, PollError, request
-from pyvorin_edge import wire
-from pyvorin_edge.errors import WireError
+from pyv_fleet.link.device_http import HEALTH_BYTES_MAX, PollError, health_document, request
 from pyvorin_edge.vocabulary import HealthStatus
 
 logger = logging.getLogger(__name__)
 
 PUSH_TIMEOUT_SECONDS: Final = 10.0
-HEALTH_BYTES_MAX: Final = 64 * 1024
 UNREACHABLE: Final = frozenset({PollFailure.REFUSED, PollFailure.TIMEOUT, PollFailure.NETWORK})
 #: Figures that are summed up, and the most that each can be.
 FIGURES: Final = {
@@ -139,7 +136,7 @@ class FleetManager:
             answer = request(
                 device.ip, device.port, "GET", "/health", seconds=self.poll_timeout, limit_bytes=HEALTH_BYTES_MAX
             )
-            document = _document(answer)
+            document = health_document(answer)
         except PollError as why:
             logger.warning("Health poll failed for %s: %s: %s", device.device_id, why.failure, why)
             status = "unreachable" if why.failure in UNREACHABLE else "bad_answer"
@@ -194,22 +191,6 @@ def export_metrics(snapshot: FleetSnapshot) -> bytes:
         if value is not None:
             Gauge(name, meaning, registry=registry).set(value)
     return generate_latest(registry)
-
-
-def _document(answer: Answer) -> dict[str, Any]:
-    """The health document in an answer; PollError names what is wrong with it."""
-    if answer.status != 200:
-        raise PollError(PollFailure.STATUS, f"HTTP {answer.status}")
-    try:
-        document = wire.loads_strict(answer.body, limit_bytes=HEALTH_BYTES_MAX)
-    except WireError as why:
-        raise PollError(PollFailure.JSON, str(why)) from None
-    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
-        raise PollError(PollFailure.FIELD, "status: a word is required")
-    agent = document.get("agent")
-    if not isinstance(agent, dict) or not isinstance(agent.get("running"), bool):
-        raise PollError(PollFailure.FIELD, "agent.running: true or false is required")
-    return document
 
 
 def _sensible(document: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

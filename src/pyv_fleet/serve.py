@@ -182,8 +182,10 @@ async def _broker(data: Path, settings: Settings, authority: Authority, told: Ca
 
 
 async def _engine(data: Path, settings: Settings, ground: Ground, authority: Authority, broker: Broker) -> Engine:
+    from pyv_fleet.core.polling import parse_address
     from pyv_fleet.engine.assembly import Surroundings, assemble
     from pyv_fleet.engine.desk import Addresses
+    from pyv_fleet.engine.polls import PollPlan
     from pyv_fleet.trust.signing import DirectiveSigner
     from pyvorin_edge.report import JoinLink
 
@@ -199,6 +201,11 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
         link=lambda: JoinLink(mqtt=(mqtt,), http=(api,), ca_pem=(ca,)),
         addresses=Addresses(broker=mqtt, api=api),
         article_channel=settings.article.channel,
+        polls=PollPlan(
+            addresses={one.device_id: parse_address(one.url) for one in settings.poller.devices},
+            every_seconds=settings.poller.every_seconds,
+            timeout_seconds=settings.poller.timeout_seconds,
+        ),
     )
     return await assemble(around)
 
@@ -232,6 +239,7 @@ def _api_context(settings: Settings, engine: Engine, authority: Authority, broke
         hosts=settings.hosts,
         broker_pid=lambda: getattr(broker, "pid", None),
         backlog=lambda: engine.intake.backlog,
+        polls=lambda: engine.polls.outcomes,
     )
 
 

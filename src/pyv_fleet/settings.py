@@ -10,6 +10,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.polling import parse_address
+from pyvorin_edge.errors import IdentityError
+from pyvorin_edge.identity import parse_device_id
+
 FILE: Final = "fleet.toml"
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
@@ -65,6 +69,23 @@ class ArticleSettings(_Section, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
 
 
+class PolledDevice(_Section, frozen=True, kw_only=True):
+    """A device whose `/health` is polled."""
+
+    device_id: str
+    #: `http(s)://host:port`, as an operator knows it; https is verified by the system's own authorities
+    url: str
+
+
+class PollerSettings(_Section, frozen=True, kw_only=True):
+    """Polls of `/health`: what MQTT calls online and does not answer here needs attention."""
+
+    every_seconds: Annotated[float, Meta(ge=0.5, le=86_400)] = 15.0
+    #: for a whole answer
+    timeout_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 5.0
+    devices: tuple[PolledDevice, ...] = ()
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All of `fleet.toml`."""
 
@@ -76,6 +97,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     broker: BrokerSection = BrokerSection()
     store: StoreSettings = StoreSettings()
     article: ArticleSettings = ArticleSettings()
+    poller: PollerSettings = PollerSettings()
 
 
 def read_settings(home: Path) -> Settings:
@@ -103,6 +125,7 @@ def parse_settings(text: str) -> Settings:
         _refuse_bad_network(network)
     if found.broker.mode == "external" and not found.broker.url:
         raise SettingsError("broker.url: is needed where broker.mode is external; write mqtts://HOST[:PORT]")
+    _refuse_bad_polls(found.poller.devices)
     return found
 
 
@@ -118,6 +141,19 @@ def _refuse_bad_network(network: str) -> None:
         ip_network(network)
     except ValueError as why:
         raise SettingsError(f"article.networks: {why}") from None
+
+
+def _refuse_bad_polls(devices: tuple[PolledDevice, ...]) -> None:
+    for at, device in enumerate(devices):
+        field = "device_id"
+        try:
+            parse_device_id(device.device_id)
+            if device.device_id in (other.device_id for other in devices[:at]):
+                raise ValueError(f"{device.device_id} stands here twice")
+            field = "url"
+            parse_address(device.url)
+        except (IdentityError, ValueError) as why:
+            raise SettingsError(f"poller.devices[{at}].{field}: {why}") from None
 
 
 def _without_none(value: Any) -> Any:

@@ -23,6 +23,7 @@ from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.assembly import Engine, Surroundings, assemble, found_fleet
 from pyv_fleet.engine.desk import Addresses, Desk
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.polls import PollPlan
 from pyv_fleet.link.interface import Incoming
 from pyv_fleet.store.database import Database
 from pyv_fleet.trust import certificates
@@ -184,7 +185,12 @@ def presence(
 
 
 @asynccontextmanager
-async def bench(root: Path, *, article_channel: str | None = "stable") -> AsyncIterator[Bench]:
+async def bench(
+    root: Path,
+    *,
+    article_channel: str | None = "stable",
+    polls: PollPlan = PollPlan(),  # noqa: B008 a frozen value
+) -> AsyncIterator[Bench]:
     """A founded fleet with trust document 1; no task runs: call `heard` and the parts themselves."""
     time = Time()
     authority = Authority.open_or_create(root / "ca", [], datetime.fromtimestamp(time.ms / 1000, UTC))
@@ -204,6 +210,7 @@ async def bench(root: Path, *, article_channel: str | None = "stable") -> AsyncI
                 link=lambda: JoinLink(mqtt=("mqtt.test:8883",), http=(), ca_pem=()),
                 addresses=Addresses(broker="mqtt.test:8883", api="https://api.test"),
                 article_channel=article_channel,
+                polls=polls,
             )
         )
         engine.publish_through(ledger)

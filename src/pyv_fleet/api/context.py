@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from litestar.params import QueryParameter, SkipValidation
 from litestar.types import Scope
 
 from pyv_fleet.core.access import Caller, Doors
+from pyv_fleet.core.words import PollOutcome
 from pyv_fleet.engine.desk import Desk
 
 CALLER_KEY = "caller"
@@ -48,6 +49,8 @@ class ApiContext:
     broker_pid: Callable[[], int | None] = lambda: None
     #: messages of devices that wait to be stored
     backlog: Callable[[], int] = lambda: 0
+    #: polls since the start, by how they went
+    polls: Callable[[], Mapping[PollOutcome, int]] = dict
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Kept = field(default_factory=Kept)
 

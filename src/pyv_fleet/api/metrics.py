@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from litestar import Response, get
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from pyv_fleet.api.context import ApiContext, HasContext, HasDesk
 from pyv_fleet.api.guards import may
 from pyv_fleet.core.views import SnapshotView
-from pyv_fleet.core.words import AuthScope, RolloutState
+from pyv_fleet.core.words import AuthScope, PollOutcome, RolloutState
 from pyvorin_edge.vocabulary import Connectivity, Standing
 
 KEPT_SECONDS: Final = 2.0
@@ -53,7 +56,22 @@ async def _gather(context: ApiContext) -> bytes:
         gauge.labels(state.value).set(sum(one.state is state for one in rollouts.items))
     lag = Gauge("pyvorin_fleet_ingest_lag", "Messages of devices that wait to be stored", registry=registry)
     lag.set(context.backlog())
+    registry.register(_Polls(context.polls()))
     return generate_latest(registry)
+
+
+class _Polls(Collector):
+    """A count that was kept elsewhere: the library's own would tell when it was made, anew at each scrape."""
+
+    def __init__(self, outcomes: Mapping[PollOutcome, int]) -> None:
+        self._outcomes = outcomes
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        meaning = "Polls of devices' /health since the controller's start, by how they went"
+        family = CounterMetricFamily("pyvorin_fleet_polls", meaning, labels=["outcome"])
+        for outcome in PollOutcome:
+            family.add_metric([outcome.value], self._outcomes.get(outcome, 0))
+        yield family
 
 
 def _of_snapshot(registry: CollectorRegistry, found: SnapshotView) -> None:

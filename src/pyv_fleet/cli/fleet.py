@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pyv_fleet.cli.output import Column, show_one
 from pyv_fleet.cli.session import Session, guarded, with_session
+
+if TYPE_CHECKING:
+    from pyv_fleet.settings import PolledDevice
 
 
 @click.group()
@@ -26,6 +30,14 @@ def group() -> None:
 @click.option("--mqtt-port", type=click.IntRange(0, 65_535), default=8883, show_default=True)
 @click.option("--article-channel", help="Channel that is also told on the article's MQTT topics.")
 @click.option("--page-open-on-loopback", is_flag=True, help="Whoever is on this machine may see the page.")
+@click.option(
+    "--poll",
+    "polled",
+    multiple=True,
+    metavar="DEVICE_ID=URL",
+    help="Poll the /health of this device at http(s)://HOST:PORT; repeat.",
+)
+@click.option("--poll-every", type=click.FloatRange(0.5, 86_400), default=15.0, show_default=True, help="Seconds.")
 @guarded
 def init(
     data: Path,
@@ -38,6 +50,8 @@ def init(
     mqtt_port: int,
     article_channel: str | None,
     page_open_on_loopback: bool,
+    polled: tuple[str, ...],
+    poll_every: float,
 ) -> None:
     """Make a fleet: its keys, its authorities, its first trust document, its store, the operator's token.
 
@@ -53,9 +67,19 @@ def init(
         page=s.PageSettings(port=page_port, open_on_loopback=page_open_on_loopback),
         broker=s.BrokerSection(host=listen, port=mqtt_port),
         article=s.ArticleSettings(channel=article_channel),
+        poller=s.PollerSettings(every_seconds=poll_every, devices=tuple(map(_polled, polled))),
     )
     make_homes(data, operator, s.parse_settings(s.settings_text(wanted)))
     click.echo(f"fleet {name}: made. Start it with\n  pyv-fleet serve --data {data}", err=True)
+
+
+def _polled(text: str) -> PolledDevice:
+    from pyv_fleet.settings import PolledDevice
+
+    device_id, equals, url = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--poll {text!r}: write DEVICE_ID=http://HOST:PORT")
+    return PolledDevice(device_id=device_id, url=url)
 
 
 @group.command()

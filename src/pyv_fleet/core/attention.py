@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final
 
+from pyv_fleet.core.polling import PolledView, silent
 from pyv_fleet.core.views import DeviceView
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, LagKind, Outcome, Standing
 
@@ -24,6 +25,7 @@ def causes(
     """Why a device needs attention, the gravest first; empty = it does not. Limits as in the article."""
     found = [*_connectivity(device, now)]
     if device.connectivity is Connectivity.ONLINE:
+        found += _polled(device.polled)
         found += [*_health(device.health_status, device.health), *figures(device.health, max_queue_depth, max_cpu)]
     return (*found, *_drift(device), *_update(device))
 
@@ -75,6 +77,13 @@ def _health(status: HealthStatus, health: Mapping[str, Any]) -> tuple[str, ...]:
     reasons = health.get("reasons")
     said = "; ".join(str(one)[:200] for one in reasons[:3]) if isinstance(reasons, list) else ""
     return (f"it is {status}: {said or status.sentence}",)
+
+
+def _polled(polled: PolledView | None) -> tuple[str, ...]:
+    """MQTT calls it online and its /health fails: it hangs, or its network is half gone."""
+    if polled is None or not silent(polled):
+        return ()
+    return (f"its /health cannot be read: {polled.outcome.sentence} ({polled.detail})",)
 
 
 def _drift(device: DeviceView) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.polling import PolledView
 from pyv_fleet.core.words import ActOutcome, AlertState, RolloutState, Verdict, WaveState
 from pyvorin_edge.vocabulary import (
     ConfigFormat,
@@ -102,6 +103,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     boot: int
     incarnation: int
     enrolled_at: dt.datetime
+    #: none unless an operator gave an address to poll
+    polled: PolledView | None = None
     #: why it needs attention, in sentences; empty = it does not
     attention: tuple[str, ...] = ()
 

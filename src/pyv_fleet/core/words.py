@@ -60,6 +60,20 @@ class PollFailure(Word):
     FIELD = "field", "a field that is required is missing or of the wrong type"
 
 
+class PollOutcome(Word):
+    """How a poll of a device's `/health` went: answered, or one of PollFailure's names."""
+
+    ANSWERED = "answered", "it answers"
+    REFUSED = PollFailure.REFUSED.value, PollFailure.REFUSED.sentence
+    TIMEOUT = PollFailure.TIMEOUT.value, PollFailure.TIMEOUT.sentence
+    NETWORK = PollFailure.NETWORK.value, PollFailure.NETWORK.sentence
+    PROTOCOL = PollFailure.PROTOCOL.value, PollFailure.PROTOCOL.sentence
+    STATUS = PollFailure.STATUS.value, PollFailure.STATUS.sentence
+    SIZE = PollFailure.SIZE.value, PollFailure.SIZE.sentence
+    JSON = PollFailure.JSON.value, PollFailure.JSON.sentence
+    FIELD = PollFailure.FIELD.value, PollFailure.FIELD.sentence
+
+
 class AlertState(Word):
     """Where an alert stands."""
 

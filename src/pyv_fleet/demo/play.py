@@ -91,11 +91,13 @@ class Play:
     def _found(self) -> None:
         """The fleet: keys, authorities, trust document, store, the operator's token."""
         self._say("making the fleet's keys and authorities")
+        polls = [f"--poll={device_id_of(seat.serial)}={seat.base_url}" for seat in self._stage.seats]
         self._tool(
             "pyv-fleet", "fleet", "init", "--name", "demo",
             "--data", str(self._stage.controller_dir), "--operator", str(self._stage.operator_dir),
             "--api-port", str(self._stage.api_port), "--page-port", str(self._stage.page_port),
             "--mqtt-port", str(self._stage.mqtt_port), "--article-channel", CHANNEL, "--page-open-on-loopback",
+            "--poll-every", "5", *polls,
         )  # fmt: skip
 
     def _start_controller(self) -> int:

@@ -41,9 +41,14 @@ class Seat:
     health_port: int = HEALTH_PORT
 
     @property
+    def base_url(self) -> str:
+        """Where its health server answers."""
+        return f"http://{self.health_host}:{self.health_port}"
+
+    @property
     def health_url(self) -> str:
         """Where its `/health` answers."""
-        return f"http://{self.health_host}:{self.health_port}/health"
+        return f"{self.base_url}/health"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyv_fleet.broker.interface import Broker
 from pyv_fleet.core.words import AlertName
@@ -26,6 +26,7 @@ from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
 from pyv_fleet.engine.paces import Paces
+from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
 from pyv_fleet.engine.publishing import Publishing
 from pyv_fleet.engine.reception import Ear, Reception
@@ -69,6 +70,7 @@ class Surroundings:
     link: Callable[[], JoinLink]
     addresses: Addresses
     article_channel: str | None = None
+    polls: PollPlan = field(default_factory=PollPlan)
 
 
 class Engine:
@@ -95,6 +97,7 @@ class Engine:
         self._revocation = Revocation(ground, around.authority, around.broker)
         self.tokens = Tokens(ground, audit, server_ca_spki_sha256=around.authority.server_ca_spki_sha256)
         self._telemetry = Telemetry(ground, self.tokens)
+        self.polls = Polls(ground, around.polls)
         self.rollouts = Rollouts(
             ground, trust, self.orders, audit, self.alerting, hearing=lambda: self.ear.open and not self._lags()
         )
@@ -115,7 +118,7 @@ class Engine:
             alerting=self.alerting,
             audit=audit,
             intake=self.intake,
-            devices=Devices(ground, goldens),
+            devices=Devices(ground, goldens, self.polls),
             drift=Drift(ground, goldens, requests, audit),
             channels=Channels(ground, self.orders, self.paces, audit),
             tokens=self.tokens,
@@ -190,7 +193,9 @@ class Engine:
         async def lost() -> None:
             await self.sweeps.lost(self.intake, self.paces, self.ear.since_or_none)
 
+        polling = [Sweep("poll", self.polls.plan.every_seconds, self.polls.poll)] if self.polls.plan.addresses else []
         return [
+            *polling,
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
             Sweep("refresh", 3600.0, self.sweeps.refresh, at_once=True),

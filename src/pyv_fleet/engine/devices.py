@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from statistics import fmean
 
 from msgspec.structs import replace
 
 from pyv_fleet.core import attention
+from pyv_fleet.core.polling import PollAddress
 from pyv_fleet.core.views import (
     AttentionView,
     DeviceView,
@@ -22,6 +23,7 @@ from pyv_fleet.core.views import (
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.engine.goldens import Goldens, Look
 from pyv_fleet.engine.ground import Ground, rfc3339, rfc3339_or_none
+from pyv_fleet.engine.polls import Polls
 from pyv_fleet.store import status
 from pyv_fleet.store.status import Filter, Known, StatusRecord
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Standing
@@ -33,9 +35,10 @@ MS_MAX = 253_402_300_799_000
 class Devices:
     """Looks at devices; changes nothing."""
 
-    def __init__(self, ground: Ground, goldens: Goldens) -> None:
+    def __init__(self, ground: Ground, goldens: Goldens, polls: Polls) -> None:
         self._ground = ground
         self._goldens = goldens
+        self._polls = polls
 
     async def get(self, device_id: str) -> DeviceView:
         """One device; NotFound."""
@@ -70,7 +73,7 @@ class Devices:
         """The article's FleetSnapshot, from what devices report."""
         async with self._ground.database.read() as connection:
             found = await status.find(connection)
-        return snapshot_of([known.status for known in found], self._ground.clock())
+        return snapshot_of([known.status for known in found], self._ground.clock(), self._polls.address_of)
 
     async def attention(self, max_queue_depth: int, max_cpu: float) -> tuple[AttentionView, ...]:
         """Who needs a person, and why."""
@@ -83,12 +86,12 @@ class Devices:
         return tuple(found)
 
     def _view(self, known: Known, look: Look) -> DeviceView:
-        view = device_view(known, look)
+        view = replace(device_view(known, look), polled=self._polls.of(known.device.device_id))
         return replace(view, attention=attention.causes(view, now=rfc3339(look.now_ms)))
 
 
 def device_view(known: Known, look: Look) -> DeviceView:
-    """One device; `attention` stays empty here."""
+    """One device as it says; `polled` and `attention` stay empty here."""
     device, said = known
     return DeviceView(
         device_id=device.device_id,
@@ -146,7 +149,9 @@ def result_view(said: StatusRecord, look: Look) -> ResultView | None:
     )
 
 
-def snapshot_of(statuses: list[StatusRecord], now_ms: int) -> SnapshotView:
+def snapshot_of(
+    statuses: list[StatusRecord], now_ms: int, address_of: Callable[[str], PollAddress | None]
+) -> SnapshotView:
     """The article's sums: averages over the devices that answer; what is no number counts nowhere."""
     reached = [one for one in statuses if one.connectivity is Connectivity.ONLINE]
     healthy = sum(_healthy(one) for one in reached)
@@ -159,17 +164,18 @@ def snapshot_of(statuses: list[StatusRecord], now_ms: int) -> SnapshotView:
         avg_cpu=_mean(one.cpu_percent for one in reached),
         avg_disk=_mean(one.disk_percent for one in reached),
         max_queue_depth=max((one.queue_depth or 0 for one in reached), default=0),
-        devices=tuple(
-            SnapshotDevice(
-                device_id=one.device_id,
-                ip="",
-                port=_port(one),
-                last_seen=None if one.last_seen is None else one.last_seen / 1000,
-                health=one.health,
-                healthy=one.connectivity is Connectivity.ONLINE and _healthy(one),
-            )
-            for one in statuses
-        ),
+        devices=tuple(_snapshot_device(one, address_of(one.device_id)) for one in statuses),
+    )
+
+
+def _snapshot_device(one: StatusRecord, address: PollAddress | None) -> SnapshotDevice:
+    return SnapshotDevice(
+        device_id=one.device_id,
+        ip="" if address is None else address.host,
+        port=_port(one) if address is None else address.port,
+        last_seen=None if one.last_seen is None else one.last_seen / 1000,
+        health=one.health,
+        healthy=one.connectivity is Connectivity.ONLINE and _healthy(one),
     )
 
 

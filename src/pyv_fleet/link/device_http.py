@@ -7,9 +7,13 @@ import io
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pyv_fleet.core.words import PollFailure
+from pyvorin_edge import wire
+from pyvorin_edge.errors import WireError
+
+HEALTH_BYTES_MAX: Final = 64 * 1024
 
 
 class PollError(Exception):
@@ -59,6 +63,22 @@ def request(
     if len(content) > limit_bytes:
         raise PollError(PollFailure.SIZE, f"more than {limit_bytes} bytes")
     return Answer(response.status, content)
+
+
+def health_document(answer: Answer) -> dict[str, Any]:
+    """The `/health` document in an answer; PollError names what is wrong with it."""
+    if answer.status != 200:
+        raise PollError(PollFailure.STATUS, f"HTTP {answer.status}")
+    try:
+        document = wire.loads_strict(answer.body, limit_bytes=HEALTH_BYTES_MAX)
+    except WireError as why:
+        raise PollError(PollFailure.JSON, str(why)) from None
+    if not isinstance(document, dict) or not isinstance(document.get("status"), str):
+        raise PollError(PollFailure.FIELD, "status: a word is required")
+    agent = document.get("agent")
+    if not isinstance(agent, dict) or not isinstance(agent.get("running"), bool):
+        raise PollError(PollFailure.FIELD, "agent.running: true or false is required")
+    return document
 
 
 class _Connection(http.client.HTTPConnection):

@@ -7,40 +7,34 @@ device names is never polled.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import httptools
 
+from pyv_fleet.core.polling import PollAddress
 from pyv_fleet.core.words import PollFailure
-from pyv_fleet.link.device_http import Answer, PollError
+from pyv_fleet.link.device_http import HEALTH_BYTES_MAX, Answer, PollError
 
-HEALTH_BYTES_MAX: Final = 64 * 1024
 HEAD_BYTES_MAX: Final = 16 * 1024
 PIECE_BYTES: Final = 16 * 1024
 
 
-class Address(NamedTuple):
-    """Where a device's health server answers."""
-
-    host: str
-    port: int
-
-
 def poll_many(
-    addresses: Sequence[Address], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
+    addresses: Sequence[PollAddress], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
 ) -> list[Answer | PollError]:
     """`poll_all` for programs without an event loop of their own."""
     return asyncio.run(poll_all(addresses, seconds=seconds, max_in_flight=max_in_flight, path=path))
 
 
 async def poll_all(
-    addresses: Sequence[Address], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
+    addresses: Sequence[PollAddress], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
 ) -> list[Answer | PollError]:
     """What each address answered, in order: a 200 with its body, or why there is none."""
     limit = asyncio.Semaphore(max_in_flight)
 
-    async def one(address: Address) -> Answer | PollError:
+    async def one(address: PollAddress) -> Answer | PollError:
         async with limit:
             try:
                 return await poll(address, seconds=seconds, path=path)
@@ -50,7 +44,7 @@ async def poll_all(
     return list(await asyncio.gather(*(one(address) for address in addresses)))
 
 
-async def poll(address: Address, *, seconds: float = 5.0, path: str = "/health") -> Answer:
+async def poll(address: PollAddress, *, seconds: float = 5.0, path: str = "/health") -> Answer:
     """One GET within `seconds`, all told; PollError says how it failed."""
     try:
         async with asyncio.timeout(seconds):
@@ -93,8 +87,9 @@ class _Reply:
         self.done = True
 
 
-async def _exchange(address: Address, path: str) -> Answer:
-    reader, writer = await asyncio.open_connection(address.host, address.port)
+async def _exchange(address: PollAddress, path: str) -> Answer:
+    context = ssl.create_default_context() if address.tls else None
+    reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
     try:
         host = f"[{address.host}]" if ":" in address.host else address.host
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{address.port}\r\nConnection: close\r\n\r\n".encode("ascii"))

@@ -6,11 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from pyv_fleet.settings import ArticleSettings, Settings, SettingsError, parse_settings, read_settings, settings_text
+from pyv_fleet.settings import (
+    ArticleSettings,
+    PolledDevice,
+    PollerSettings,
+    Settings,
+    SettingsError,
+    parse_settings,
+    read_settings,
+    settings_text,
+)
+
+POLL = 'fleet = "a"\n[[poller.devices]]\ndevice_id = "A"\nurl = "http://a:1"\n'
 
 
 def test_what_is_written_is_read_back() -> None:
-    settings = Settings(fleet="demo", hosts=("edge.example", "10.0.0.1"), article=ArticleSettings(channel="stable"))
+    settings = Settings(
+        fleet="demo",
+        hosts=("edge.example", "10.0.0.1"),
+        article=ArticleSettings(channel="stable"),
+        poller=PollerSettings(devices=(PolledDevice(device_id="A", url="http://a:1"),)),
+    )
     assert parse_settings(settings_text(settings)) == settings
 
 
@@ -25,6 +41,11 @@ def test_what_is_written_is_read_back() -> None:
         ('fleet = "a"\n[page]\nopen_on_loopback = "yes"', "page.open_on_loopback"),
         ('fleet = "a"\n[article]\nnetworks = ["10.0.0.0/99"]', "article.networks"),
         ('fleet = "a"\n[broker]\nmode = "external"', "broker.url"),
+        (POLL.replace("http://a:1", "a:1"), "poller.devices[0].url"),
+        (POLL.replace('"A"', '"a/b"'), "poller.devices[0].device_id"),
+        (POLL + POLL.split("\n", 1)[1], "poller.devices[1].device_id"),
+        ('fleet = "a"\n[poller]\nevery_seconds = 0.0', "poller.every_seconds"),
+        ('fleet = "a"\n[poller]\ntimeout_seconds = "5"', "poller.timeout_seconds"),
         ("fleet = ", "not TOML"),
     ],
 )

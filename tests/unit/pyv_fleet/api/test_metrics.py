@@ -33,3 +33,9 @@ def test_scraping_often_costs_no_more_than_scraping_once() -> None:
     asyncio.run(often())
     first = len(desk.asked)
     assert first <= 8
+
+
+def test_polls_are_counted_by_how_they_went() -> None:
+    text = BROWSER("GET", "/metrics").text
+    assert 'pyvorin_fleet_polls_total{outcome="timeout"} 0.0' in text
+    assert "_created" not in text

@@ -96,3 +96,18 @@ def test_bad_input_is_named_and_makes_nothing(tmp_path: Path, words: tuple[str, 
     assert done.exit_code in (1, 2)
     assert "Error" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_addresses_to_poll_stand_in_the_settings(tmp_path: Path) -> None:
+    init(tmp_path, "test", "--poll", "FLEET-1=http://10.0.0.7:8080", "--poll-every", "5")
+    poller = read_settings(tmp_path / "c").poller
+    assert [(one.device_id, one.url) for one in poller.devices] == [("FLEET-1", "http://10.0.0.7:8080")]
+    assert poller.every_seconds == 5
+
+
+@pytest.mark.parametrize("polled", ["FLEET-1", "FLEET-1=10.0.0.7:8080", "a/b=http://a:1"])
+def test_a_bad_address_to_poll_is_refused_before_anything_is_made(tmp_path: Path, polled: str) -> None:
+    done = init(tmp_path, "test", "--poll", polled)
+    assert done.exit_code != 0
+    assert "poll" in done.output
+    assert not (tmp_path / "c").exists()

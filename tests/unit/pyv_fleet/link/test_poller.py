@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from pyv_fleet.core.polling import PollAddress
 from pyv_fleet.core.words import PollFailure
 from pyv_fleet.link.device_http import Answer, PollError
-from pyv_fleet.link.poller import Address, poll_all
+from pyv_fleet.link.poller import poll_all
 
 
 @asynccontextmanager
-async def answering(data: bytes, *, hang: bool = False) -> AsyncIterator[Address]:
+async def answering(data: bytes, *, hang: bool = False) -> AsyncIterator[PollAddress]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(data)
@@ -25,7 +26,7 @@ async def answering(data: bytes, *, hang: bool = False) -> AsyncIterator[Address
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        yield PollAddress("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:
         server.close()
 
@@ -83,7 +84,7 @@ def test_a_device_that_never_ends_its_answer_is_a_timeout() -> None:
 def test_nothing_listening_is_refused_and_others_answer() -> None:
     async def run() -> list[Answer | PollError]:
         with socket.create_server(("127.0.0.1", 0)) as closed:
-            nobody = Address(*closed.getsockname())
+            nobody = PollAddress(*closed.getsockname())
         async with answering(head(2) + b"{}") as address:
             return await poll_all([nobody, address], seconds=5, max_in_flight=1)
 
