@@ -29,7 +29,7 @@ from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
 from pyv_fleet.engine.publishing import Publishing
-from pyv_fleet.engine.reception import Ear, Reception
+from pyv_fleet.engine.reception import Ear, Reception, Steps
 from pyv_fleet.engine.releases import Releases
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
@@ -83,7 +83,7 @@ class Engine:
         self.trust = trust
         self.alerting, audit, goldens = Alerting(ground), AuditLog(ground), Goldens()
         self.orders = Orders(ground, around.signer, trust)
-        self.ear, presences = Ear(ground), Presences()
+        self.ear, presences = Ear(ground.clock, around.monotonic), Presences()
         self.paces = Paces(ground, self.ear.since)
         requests = Requests(ground, self.orders, audit, monotonic=around.monotonic)
         self.intake = Intake(
@@ -98,8 +98,15 @@ class Engine:
         self.tokens = Tokens(ground, audit, server_ca_spki_sha256=around.authority.server_ca_spki_sha256)
         self._telemetry = Telemetry(ground, self.tokens)
         self.polls = Polls(ground, around.polls)
+        steps = Steps(ground.clock, around.monotonic)
         self.rollouts = Rollouts(
-            ground, trust, self.orders, audit, self.alerting, hearing=lambda: self.ear.open and not self._lags()
+            ground,
+            trust,
+            self.orders,
+            audit,
+            self.alerting,
+            # deaf for one look after a step of the clock, so that the waves' clocks begin anew
+            hearing=lambda: not steps.stepped() and self.ear.open and not self._lags(),
         )
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
@@ -193,12 +200,17 @@ class Engine:
         async def lost() -> None:
             await self.sweeps.lost(self.intake, self.paces, self.ear.since_or_none)
 
+        async def renew() -> None:
+            """A kill between a new trust document and the orders that it asks for must not leave old ones for ever."""
+            await self.sweeps.renew(self.trust.current)
+
         polling = [Sweep("poll", self.polls.plan.every_seconds, self.polls.poll)] if self.polls.plan.addresses else []
         return [
             *polling,
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
-            Sweep("refresh", 3600.0, self.sweeps.refresh, at_once=True),
+            Sweep("renew", DAY_SECONDS, renew, at_once=True),
+            Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("trust", 3600.0, self.sweeps.trust, at_once=True),
             Sweep("crl", DAY_SECONDS, self._revocation.refresh),
             Sweep("paces", 60.0, self.paces.load),

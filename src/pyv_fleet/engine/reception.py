@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from typing import Final
 
-from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.presence import Presences
 from pyv_fleet.engine.publishing import Publishing
@@ -15,18 +16,39 @@ from pyvorin_edge import topics
 
 log = logging.getLogger(__name__)
 
+#: NTP slews below this; beyond, the clock was set
+STEP_MS: Final = 2000.0
+
+
+class Steps:
+    """Tells of each step of the wall clock, or sleep of the machine, once: what was counted over it did not pass."""
+
+    def __init__(self, clock: Callable[[], int], monotonic: Monotonic) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._apart = self._distance()
+
+    def stepped(self) -> bool:
+        """Whether the clocks have moved apart since the last question."""
+        before, self._apart = self._apart, self._distance()
+        return abs(self._apart - before) > STEP_MS
+
+    def _distance(self) -> float:
+        return self._clock() - self._monotonic() * 1000
+
 
 class Ear:
     """Since when the controller hears its fleet."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, clock: Callable[[], int], monotonic: Monotonic) -> None:
+        self._clock = clock
+        self._steps = Steps(clock, monotonic)
         self._since = 0
         self.open = False
 
     def opened(self) -> None:
         """From now on."""
-        self._since = self._ground.clock()
+        self._since = self._clock()
         self.open = True
 
     def closed(self) -> None:
@@ -35,11 +57,19 @@ class Ear:
 
     def since(self) -> int:
         """Unix ms of the last opening; the present moment while it is closed: nobody's silence counts then."""
-        return self._since if self.open else self._ground.clock()
+        self._heed_steps()
+        return self._since if self.open else self._clock()
 
     def since_or_none(self) -> int | None:
         """Unix ms; none while it is closed."""
+        self._heed_steps()
         return self._since if self.open else None
+
+    def _heed_steps(self) -> None:
+        """A clock that was put forward by an hour must not make a whole fleet lost: listening begins anew."""
+        if self._steps.stepped():
+            log.warning("the clock was stepped, or the machine slept: silence counts from now on")
+            self._since = self._clock()
 
 
 class Reception:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LAGGING_BACKLOG: Final = 1000
 TRUST_WARNINGS_DAYS: Final = (60, 30, 7)
+LOOKS_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ class Sweeps:
         """After a new trust document: orders of an earlier epoch, or by a key that lost its role, are made anew."""
         await self.refresh()
         async with self._ground.database.read() as connection:
-            stale = [
-                one.device_id
-                for one in await devices.every(connection)
-                if one.epoch < trust.epoch or not self._holds(one.assignment)
-            ]
+            everyone = await devices.every(connection)
+        stale = []
+        for number, one in enumerate(everyone):
+            if one.epoch < trust.epoch or not self._holds(one.assignment):
+                stale.append(one.device_id)
+            if number % LOOKS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # a signature each: others have their turn
         for few in chunks(stale):
             async with self._ground.database.begin() as connection:
                 for device in (await devices.get_many(connection, few)).values():

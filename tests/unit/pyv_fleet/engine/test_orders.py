@@ -192,3 +192,21 @@ def test_of_foreign_directives_the_higher_is_adopted_and_the_lower_answered(tmp_
         assert (await place.order(first.rules[0].release)).generation > higher.generation
 
     play(tmp_path, scene)
+
+
+def test_a_kill_between_a_new_epoch_and_its_orders_is_made_good_at_the_next_start(tmp_path: Path) -> None:
+    async def scene(place: Bench) -> None:
+        await place.enrol("dev-a")
+        await place.order(await place.release("1.0"))
+        place.engine.trust.observers.clear()  # killed right after the document was stored
+        document = next_root(place.engine.trust.current.document, place.terms(7), [place.root_key])
+        await place.desk.put_trust(2, document, "root")
+        assert retained(place).epoch == 1
+        at_start = next(sweep for sweep in place.engine._duties() if sweep.name == "renew")
+        assert at_start.at_once
+        await at_start.perform()
+        assert retained(place).epoch == 7
+        payload = open_envelope(place.ledger.retained[topics.assignment("dev-a")]).payload
+        assert decode_order(payload, Assignment).epoch == 7
+
+    play(tmp_path, scene)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from pyv_fleet.engine.devices import snapshot_of
 from pyv_fleet.engine.statuses import after_beat, figures_of
 from pyv_fleet.store.status import StatusRecord
 from pyvorin_edge.report import Beat
-from pyvorin_edge.vocabulary import Connectivity
 
 
 @pytest.mark.parametrize("value", [1e12, -1, 100.1, 10**40, True, "5", None, [1]])
@@ -25,10 +22,9 @@ def test_a_percentage_that_can_be_counts(value: float) -> None:
     assert figures_of({"metrics": {"cpu_percent": value}})["cpu_percent"] == value
 
 
-def test_one_devices_beat_does_not_move_the_fleets_average() -> None:
-    sane = StatusRecord(device_id="dev-a", connectivity=Connectivity.ONLINE, cpu_percent=20.0, disk_percent=10.0)
+def test_a_beats_nonsense_counts_nowhere() -> None:
+    sane = StatusRecord(device_id="dev-a", cpu_percent=20.0, disk_percent=10.0)
     beat = Beat(b=1, c=1, s=2, of=1, m=(1e300, -5.0, 1e9, 1e300, 3))
-    wild = after_beat(replace(sane, device_id="dev-b"), beat, 0, connected=True)
-    both = snapshot_of([sane, wild], 0)
-    assert (both.avg_cpu, both.avg_disk, both.max_queue_depth) == (20.0, 10.0, 3)
-    assert wild.temperature is None
+    wild = after_beat(sane, beat, 0, connected=True)
+    assert (wild.cpu_percent, wild.ram_percent, wild.disk_percent, wild.temperature) == (None, None, None, None)
+    assert wild.queue_depth == 3
