@@ -129,7 +129,9 @@ class AgentSubject:
         if data is None:
             (self.state / "config.toml").unlink()
         else:
-            (self.state / "config.toml").write_bytes(data)
+            # as editors do: one that truncates first shows the agent two edits
+            (self.state / "edited").write_bytes(data)
+            (self.state / "edited").replace(self.state / "config.toml")
 
     def live(self) -> bytes | None:
         with contextlib.suppress(FileNotFoundError):

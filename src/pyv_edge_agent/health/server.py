@@ -202,18 +202,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse(503, "another reload is under way", {"Retry-After": "5"})
             return
         try:
+            status, message = self._reloaded(reload, body)
+        finally:
+            self.server.reloading.release()  # before the answer: whoever has it may come again at once
+        answer = json.dumps({"detail": message}).encode()
+        self._answer(status, "application/json", answer) if status < 400 else self._refuse(status, message)
+
+    def _reloaded(self, reload: Reload, body: bytes) -> tuple[int, str]:
+        try:
             content = field_of(body, self.headers.get("Content-Type", ""), "config")
-            status, message = reload(content, self.headers.get("Authorization"))
+            return reload(content, self.headers.get("Authorization"))
         except MultipartError as why:
-            self._refuse(400, str(why))
+            return 400, str(why)
         except Exception:
             logger.exception("config reload failed")
-            self._refuse(500, "the reload failed; see the log")
-        else:
-            answer = json.dumps({"detail": message}).encode()
-            self._answer(status, "application/json", answer) if status < 400 else self._refuse(status, message)
-        finally:
-            self.server.reloading.release()
+            return 500, "the reload failed; see the log"
 
     def _body(self) -> bytes | None:
         """The whole body; none after a refusal was sent."""
