@@ -46,15 +46,19 @@ class Ledger:
     """A publisher that keeps what would be retained, and all that was sent."""
 
     connected: bool = True
+    #: a topic whose messages are never confirmed
+    refuses: str = ""
     retained: dict[str, bytes] = field(default_factory=dict)
     sent: list[tuple[str, bytes]] = field(default_factory=list)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
-        if not self.connected:
+        if not self.connected or topic == self.refuses:
             return False
         self.sent.append((topic, payload))
-        if retain:
+        if retain and payload:
             self.retained[topic] = payload
+        elif retain:
+            self.retained.pop(topic, None)
         return True
 
 

@@ -38,7 +38,9 @@ class Publishing:
         self._publisher: Publisher = NoLink()
         self._orders_turn = asyncio.Lock()
         self._assignments_turn = asyncio.Lock()
+        #: digests of releases that the broker confirmed, and that it confirmed to have cleared, on this connection
         self._confirmed: set[str] = set()
+        self._cleared: set[str] = set()
         self._heard: list[tuple[str, bytes]] = []
         self._wake = asyncio.Event()
         self._anew = False
@@ -52,6 +54,7 @@ class Publishing:
     def connected(self) -> None:
         """Everything goes out again: a broker that was killed forgets what it confirmed [M]."""
         self._confirmed.clear()
+        self._cleared.clear()
         self._anew = True
         self._wake.set()
 
@@ -88,6 +91,7 @@ class Publishing:
             for record in current.values():
                 if record.published_at is None:
                     await self._publish_directive(record)
+            await self._clear_releases()
         await self._publish_assignments()
 
     async def trust_changed(self) -> None:
@@ -118,6 +122,7 @@ class Publishing:
                 current = await directives.current_all(connection)
             for record in current.values():
                 await self._publish_directive(record)
+            await self._clear_releases()
         async with self._ground.database.read() as connection:
             everyone = await devices.every(connection)
         await self._publish_all_assignments(everyone)
@@ -151,6 +156,25 @@ class Publishing:
             out = await self._publisher.publish(topics.blob(record.config_sha256), blob, retain=True)
             if out and await self._publisher.publish(topics.release(digest), record.envelope, retain=True):
                 self._confirmed.add(digest)
+                self._cleared.discard(digest)
+
+    async def _clear_releases(self) -> None:
+        """What nobody names any more goes from the broker (PROTOCOL 3), once the orders that named it are replaced."""
+        async with self._ground.database.read() as connection:
+            if any(one.published_at is None for one in (await directives.current_all(connection)).values()):
+                return
+            wanted, configs = await wanted_releases(connection), await releases.configs(connection)
+        kept = {configs[digest] for digest in wanted if digest in configs}
+        stale = iter(sorted(configs.keys() - wanted - self._cleared))
+        while few := list(islice(stale, AT_ONCE)):
+            out = await asyncio.gather(*(self._clear(digest, configs[digest], kept) for digest in few))
+            self._cleared |= {digest for digest, confirmed in zip(few, out, strict=True) if confirmed}
+
+    async def _clear(self, digest: str, config_sha256: str, kept: set[str]) -> bool:
+        self._confirmed.discard(digest)
+        spared = config_sha256 in kept
+        cleared = spared or await self._publisher.publish(topics.blob(config_sha256), b"", retain=True)
+        return cleared and await self._publisher.publish(topics.release(digest), b"", retain=True)
 
     async def _publish_assignments(self) -> None:
         async with self._assignments_turn:

@@ -55,6 +55,12 @@ async def find_page(
     return [record_of(row, ReleaseRecord) for row in paged.rows], paged.more, paged.total
 
 
+async def configs(connection: AsyncConnection) -> dict[str, str]:
+    """The config's SHA-256 of every release, by digest."""
+    rows = await connection.execute(select(releases.c.digest, releases.c.config_sha256))
+    return {str(digest): str(config) for digest, config in rows.all()}
+
+
 async def put(connection: AsyncConnection, release: ReleaseRecord, blob: bytes) -> None:
     """Store a new release and its config; call `get` first: digest and version are unique."""
     if await get_blob(connection, release.config_sha256) is None:
