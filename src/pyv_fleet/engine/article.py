@@ -16,9 +16,8 @@ from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.link.interface import NoLink, Publisher
 from pyv_fleet.store import orders as directives
-from pyv_fleet.store import releases, status
+from pyv_fleet.store import releases, rollouts, status
 from pyv_fleet.store.orders import DirectiveRecord
-from pyv_fleet.store.releases import ReleaseRecord
 from pyvorin_edge import topics
 from pyvorin_edge.orders import Rule
 from pyvorin_edge.vocabulary import ConfigFormat, LagKind, RuleKind
@@ -59,23 +58,38 @@ class ArticleTopics:
         self._publisher = publisher
 
     async def ordered(self, directive: DirectiveRecord) -> None:
-        """A directive is out: a release that is now the whole channel's is broadcast once, a rollback commanded."""
+        """A directive is out: a rollback of the whole channel is commanded once; a release that is the whole channel's
+        is broadcast once, but while a rollout judges its last wave only when that was `completed`."""
         whole = _whole(directive)
         if directive.channel != self._channel or directive.foreign or whole is None:
             return
         async with self._ground.database.read() as connection:
             before = await directives.history(connection, directive.channel, 2)
-            release = await releases.get(connection, whole.release)
-            blob = None if release is None else await releases.get_blob(connection, release.config_sha256)
+            judging = await rollouts.open_ones(connection, directive.channel)
         previous = _whole(before[1]) if len(before) > 1 and before[0].generation == directive.generation else None
-        if release is None or blob is None or (previous is not None and _same(previous, whole)):
+        if previous is not None and _same(previous, whole):
             return
         if whole.kind is RuleKind.ROLLBACK:
-            await self._command_rollback(release)
-        elif release.format is ConfigFormat.TOML:
-            await self._broadcast(release, blob)
+            await self._command_rollback(whole)
+        elif not judging:
+            await self._broadcast(whole)
 
-    async def _broadcast(self, release: ReleaseRecord, blob: bytes) -> None:
+    async def completed(self, channel: str) -> None:
+        """A rollout's last wave was judged good: its release is the whole channel's now."""
+        if channel != self._channel:
+            return
+        async with self._ground.database.read() as connection:
+            current = await directives.current(connection, channel)
+        whole = None if current is None or current.foreign else _whole(current)
+        if whole is not None and whole.kind is RuleKind.RELEASE:
+            await self._broadcast(whole)
+
+    async def _broadcast(self, rule: Rule) -> None:
+        async with self._ground.database.read() as connection:
+            release = await releases.get(connection, rule.release)
+            blob = None if release is None else await releases.get_blob(connection, release.config_sha256)
+        if release is None or blob is None or release.format is not ConfigFormat.TOML:
+            return
         update = ConfigUpdate(
             version=release.version,
             timestamp=self._ground.clock() / 1000,
@@ -84,7 +98,11 @@ class ArticleTopics:
         )
         await self._publisher.publish(topics.ARTICLE_CONFIG, msgspec.json.encode(update), retain=False)
 
-    async def _command_rollback(self, release: ReleaseRecord) -> None:
+    async def _command_rollback(self, rule: Rule) -> None:
+        async with self._ground.database.read() as connection:
+            release = await releases.get(connection, rule.release)
+        if release is None:
+            return
         command = RollbackCommand(
             command="rollback",
             target_version=release.version,

@@ -150,6 +150,7 @@ class Engine:
             self.rollouts.ordered,
             self._article_topics.ordered,
         ]
+        self.rollouts.observers.append(self._article_topics.completed)
         self.trust.observers += [self._trust_changed, self.sweeps.renew]
 
     async def _trust_changed(self, _trust: Trust) -> None:

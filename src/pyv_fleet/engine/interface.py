@@ -39,6 +39,10 @@ DirectiveObserver = Callable[[DirectiveRecord], Awaitable[None]]
 """Told when a directive was confirmed by the broker, or (`foreign`) adopted from it."""
 
 
+CompletionObserver = Callable[[str], Awaitable[None]]
+"""Told a channel when its rollout has completed: every wave was judged good."""
+
+
 class ReleaseDesk(Protocol):
     """engine/releases.py: `Releases`."""
 

@@ -33,7 +33,7 @@ from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, NotFound
 from pyv_fleet.engine.ground import Ground
-from pyv_fleet.engine.interface import Heard
+from pyv_fleet.engine.interface import CompletionObserver, Heard
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.rollout_effects import Effects
 from pyv_fleet.engine.rollout_plans import plan_of
@@ -74,6 +74,9 @@ class Rollouts:
         self._hearing = hearing
         self._deaf = False
         self._watch = Watch(ground)
+        self._completed: list[str] = []
+        #: told after the commit
+        self.observers: list[CompletionObserver] = []
 
     async def create(self, spec: RolloutSpec, actor: str) -> RolloutView:
         """Made and started. NotFound, Invalid (the spec), Conflict (what stands in its way)."""
@@ -194,6 +197,8 @@ class Rollouts:
             )
         wanted = tuple(effect for effect in effects if hold or not isinstance(effect, HoldWave))
         await self._effects.perform(connection, after, wanted, actor)
+        if after.state is RolloutState.COMPLETED:
+            self._completed.append(record.channel)
         self._watch.touch({record.channel})
 
     async def _asked(
@@ -234,6 +239,10 @@ class Rollouts:
     async def _tell(self) -> None:
         await self._orders.publish_pending()
         self._ground.changes.ring("rollouts")
+        completed, self._completed = self._completed, []
+        for channel in completed:
+            for observer in self.observers:
+                await observer(channel)
 
     async def _view(self, connection: AsyncConnection, record: RolloutRecord) -> RolloutView:
         named = [digest for digest in (record.release, record.baseline) if digest is not None]

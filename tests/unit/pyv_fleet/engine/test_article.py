@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pyv_fleet.core.words import AuthScope
+from pyv_fleet.core.views import RolloutSpec
+from pyv_fleet.core.words import AuthScope, RolloutState
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound, Unauthorised
 from pyvorin_edge import topics
 from pyvorin_edge.identity import Digest
@@ -114,6 +115,24 @@ def test_a_release_of_the_whole_channel_is_broadcast_once_and_a_rollback_command
         assert (content, update["checksum_sha256"]) == (OTHER, hashlib.sha256(OTHER).hexdigest())
         assert set(command) == {"command", "target_version", "issued_at", "nonce"}
         assert (command["command"], command["target_version"]) == ("rollback", "1.0")
+
+    play(tmp_path, scene)
+
+
+def test_a_release_is_broadcast_when_its_last_wave_was_good_and_not_when_that_began(tmp_path: Path) -> None:
+    async def scene(place: Bench) -> None:
+        release = await place.desk.release(await place.release("1.0"))
+        await place.heard(said("dev-a", seq=1))
+        spec = RolloutSpec(channel="stable", release="1.0", waves=("100%",), soak_seconds=0, reason="first")
+        await place.desk.create_rollout(spec, "a")
+        assert len((await place.desk.channel("stable")).rules) == 1, "the directive says it to all already"
+        assert article(place) == []
+        await place.heard(committed(release.digest, release.golden_hash, seq=2))
+        await place.engine.rollouts.tick()
+        assert (await place.desk.rollouts(None, 1)).items[0].state is RolloutState.COMPLETED
+        assert [(kind, body["version"]) for kind, body in article(place)] == [("config", "1.0")]
+        await place.desk.refresh_channel("stable", "r", "a")
+        assert len(article(place)) == 1
 
     play(tmp_path, scene)
 
