@@ -107,6 +107,8 @@ def read_settings(home: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except OSError as why:
         raise SettingsError(f"{path}: {why.strerror}; make a controller's home with `pyv-fleet fleet init`") from None
+    except UnicodeDecodeError as why:
+        raise SettingsError(f"{path}: not UTF-8 at byte {why.start}") from None
     try:
         return parse_settings(text)
     except SettingsError as why:

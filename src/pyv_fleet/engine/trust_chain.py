@@ -31,6 +31,11 @@ class TrustChain:
             stored = await documents.documents(connection)
         if fleet is None:
             raise NotFound("no fleet", "this store holds no fleet yet: found one first")
+        if fleet.name != ground.fleet:
+            said = (
+                f"this store holds fleet {fleet.name!r}, the settings say {ground.fleet!r}: devices would obey nothing"
+            )
+            raise Conflict("another fleet", said)
         return cls(ground, advance_all(from_key(bytes.fromhex(fleet.root_key)), stored))
 
     async def document(self, version: int) -> bytes:

@@ -58,3 +58,9 @@ def test_what_is_wrong_is_named(text: str, named: str) -> None:
 def test_no_settings_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="fleet init"):
         read_settings(tmp_path)
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_bytes(b'fleet = "\xff"')
+    with pytest.raises(SettingsError, match=r"fleet\.toml: not UTF-8 at byte 9"):
+        read_settings(tmp_path)
