@@ -94,7 +94,7 @@ def _cli() -> Iterator[str]:
             yield f"{NOT_YET}: {why}."
             yield ""
             continue
-        yield from _command(click.Context(root, info_name=program, terminal_width=96, max_content_width=96), program)
+        yield from _command(_context(root, program), program)
 
 
 def program_of(name: str) -> click.Command:
@@ -105,6 +105,12 @@ def program_of(name: str) -> click.Command:
     if root is None:
         raise AttributeError(f"{PROGRAMS[name]} has no click command named cli or main")
     return root
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    """As click makes it when the program runs, but of one width everywhere."""
+    settings = {**command.context_settings, "terminal_width": 96, "max_content_width": 96}
+    return click.Context(command, parent=parent, info_name=name, **settings)
 
 
 def _command(context: click.Context, path: str) -> Iterator[str]:
@@ -125,7 +131,7 @@ def _command(context: click.Context, path: str) -> Iterator[str]:
             continue
         if inner is not None and not inner.hidden:
             yield from _command(
-                click.Context(inner, parent=context, info_name=name, terminal_width=96, max_content_width=96),
+                _context(inner, name, context),
                 f"{path} {name}",
             )
 
@@ -383,7 +389,7 @@ def readme() -> str:
     """README with its list of commands as the program prints it."""
     text = README.read_text(encoding="utf-8")
     program = importlib.import_module("pyv_fleet.main").cli
-    told = click.Context(program, info_name="pyv-fleet", terminal_width=96, max_content_width=96).get_help()
+    told = _context(program, "pyv-fleet").get_help()
     listed = told[told.index("Commands:") :]
     return re.sub(
         r"(<!-- help:[^\n]*-->\n).*?(<!-- /help -->)",

@@ -95,7 +95,7 @@ def read_context(home: Path) -> Context:
         raise NoContext(
             f"{path}: {why.strerror}; name the operator's home with --home, or make one with `pyv-fleet fleet init`"
         ) from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as why:
+    except (ValueError, msgspec.ValidationError) as why:  # not UTF-8, not TOML, not a context
         raise NoContext(f"{path}: {why}") from None
 
 
@@ -116,9 +116,13 @@ class FleetClient:
         context = read_context(home)
         token_file = home / context.token_file
         try:
-            token = token_file.read_text(encoding="utf-8").strip()
+            token = token_file.read_text(encoding="ascii").strip()
         except OSError as why:
             raise NoContext(f"{token_file}: {why.strerror}; it must hold the operator's token") from None
+        except UnicodeDecodeError:
+            token = ""
+        if not token.isprintable() or not token or " " in token:  # never in the message: it may hold a part of one
+            raise NoContext(f"{token_file}: holds no token; a token is one line of letters, digits, '.', '_', '-'")
         return cls(context.api, token, home / context.ca, seconds=seconds)
 
     def __enter__(self) -> Self:
@@ -335,8 +339,10 @@ class FleetClient:
             return True
         try:
             return ssl.create_default_context(cafile=str(self._ca))
+        except ssl.SSLError:
+            raise NoContext(f"{self._ca}: holds no certificate; it must hold the server CA's in PEM") from None
         except OSError as why:
-            raise NoContext(f"{self._ca}: {why}; it must hold the server CA's certificate in PEM") from None
+            raise NoContext(f"{self._ca}: {why.strerror}; it must hold the server CA's certificate in PEM") from None
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -346,8 +352,11 @@ class FleetClient:
             yield
         except httpx.TimeoutException:
             raise TimedOut(f"{self._api} did not answer within {self._seconds:g} s") from None
+        except httpx.LocalProtocolError:  # its message would hold the token
+            raise NoContext("the token holds what no token has: one line of letters, digits, '.', '_', '-'") from None
         except httpx.HTTPError as why:
-            raise NotReached(f"{self._api} cannot be reached: {why}; is `pyv-fleet serve` running?") from None
+            said = str(why).rstrip(".") or type(why).__name__
+            raise NotReached(f"{self._api} cannot be reached: {said}; is `pyv-fleet serve` running?") from None
 
 
 def error_of(status: int, body: bytes) -> ClientError:

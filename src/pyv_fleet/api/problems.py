@@ -97,6 +97,8 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]
         return _on_our_own_fault(request, error)
     title = HTTPStatus(error.status_code).phrase
     detail = field_of(error.detail) if error.detail != title else ""
+    if error.status_code == HTTPStatus.NOT_FOUND and not detail:
+        detail = "nothing stands at this address; /schema lists what there is"
     named = (detail,) if error.status_code == 400 and detail else ()
     response = answer(request, Problem(title=title, status=error.status_code, detail=detail, errors=named))
     if error.headers and "Allow" in error.headers:

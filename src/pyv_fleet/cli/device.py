@@ -16,6 +16,7 @@ import click
 from pyv_fleet.cli.filters import label_option, labels_of
 from pyv_fleet.cli.output import Column, columns_of, printable, show_list, show_one
 from pyv_fleet.cli.session import CliError, Session, with_session
+from pyvorin_edge.vocabulary import Connectivity, ResponseOutcome, Standing
 
 PROVISION_SECONDS = 60
 
@@ -28,8 +29,8 @@ def group() -> None:
 @group.command("list")
 @click.option("--channel")
 @label_option
-@click.option("--connectivity", help="online, offline, lost or never_seen")
-@click.option("--standing", help="in_step, drifted, lagging, both or unknown")
+@click.option("--connectivity", type=click.Choice([word.value for word in Connectivity]))
+@click.option("--standing", type=click.Choice([word.value for word in Standing]))
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="How many at most.")
 @with_session
 def list_(session: Session, labels: tuple[str, ...], limit: int, **query: Any) -> None:
@@ -57,8 +58,6 @@ def ask(session: Session, device_id: str, what: str, lines: int | None) -> None:
     if lines is not None and what != "logs":
         raise click.UsageError("--lines is for logs")
     said = session.client.request(device_id, what, {} if lines is None else {"lines": lines})
-    from pyvorin_edge.vocabulary import ResponseOutcome
-
     if said["outcome"] != ResponseOutcome.DONE:
         why = said["body"].get("detail") or said["code"] or "it gave no reason"
         raise CliError(f"{device_id}: {said['outcome']}: {printable(str(why))}")
@@ -132,7 +131,7 @@ def _run_provisioning(api: str, token: str, words: Sequence[str]) -> None:
         command, input=token + "\n", capture_output=True, text=True, timeout=PROVISION_SECONDS, check=False
     )
     if done.returncode != 0:
-        raise CliError(f"provisioning failed:\n{(done.stderr or done.stdout).strip()}")
+        raise CliError(f"provisioning failed: {(done.stderr or done.stdout).strip().removeprefix('Error: ')}")
 
 
 def _agent() -> list[str]:

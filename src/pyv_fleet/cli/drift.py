@@ -59,9 +59,11 @@ def remediate(session: Session, device_ids: tuple[str, ...], reason: str, yes: b
     from pyv_fleet.core.views import RemediateBody
 
     meant = device_ids or tuple(one.device_id for one in session.client.drift())
-    ask_count(session, "write the applied config back", len(meant), yes=yes, expected=expect_count)
-    if not meant:
+    if not meant and not expect_count:
+        session.say("no device drifted: nothing to do")
+        show_list(session, (), _OUTCOME_COLUMNS)
         return
+    ask_count(session, "write the applied config back", len(meant), yes=yes, expected=expect_count)
     done = session.client.remediate(RemediateBody(device_ids=meant, reason=reason))
     show_list(session, done, _OUTCOME_COLUMNS)
     if not all(one.outcome.good for one in done):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -18,7 +20,39 @@ def labels_of(given: Sequence[str]) -> dict[str, str]:
         raise click.BadParameter(str(why), param_hint="--label") from None
 
 
+def _why(ctx: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not text.strip():
+        raise click.BadParameter("say why; it stands in the audit log")
+    return text
+
+
+def _version(ctx: click.Context, option: click.Parameter, text: str) -> str:
+    if not _VERSION.fullmatch(text):
+        raise click.BadParameter("letters, digits, '.', '_', '+', '-', at most 64, the first a letter or digit")
+    return text
+
+
+def _fleet_name(ctx: click.Context, option: click.Parameter, text: str) -> str:
+    from pyvorin_edge.errors import IdentityError
+    from pyvorin_edge.identity import parse_fleet
+
+    try:
+        return parse_fleet(text)
+    except IdentityError as why:
+        raise click.BadParameter(str(why)) from None
+
+
+#: as in pyvorin_edge.orders.Release
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+version_option = click.option("--version", required=True, callback=_version, help="Unique in the fleet.")
+fleet_option = click.option(
+    "--name",
+    default="fleet",
+    show_default=True,
+    callback=_fleet_name,
+    help="The fleet's name; it cannot be changed later.",
+)
 label_option = click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label; repeat.")
-reason_option = click.option("--reason", required=True, help="Why; it stands in the audit log.")
+reason_option = click.option("--reason", required=True, callback=_why, help="Why; it stands in the audit log.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; needs --expect-count.")
 expect_option = click.option("--expect-count", type=click.IntRange(0), help="Go on only if so many devices are meant.")

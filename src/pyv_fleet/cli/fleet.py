@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pyv_fleet.cli.filters import fleet_option
 from pyv_fleet.cli.output import Column, show_one
 from pyv_fleet.cli.session import Session, guarded, with_session
 
@@ -22,7 +23,7 @@ def group() -> None:
 @group.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The controller's home to make.")
 @click.option("--operator", type=click.Path(path_type=Path), required=True, help="The operator's home to make.")
-@click.option("--name", default="fleet", show_default=True, help="The fleet's name; it cannot be changed later.")
+@fleet_option
 @click.option("--host", "hosts", multiple=True, help="Name or address by which devices reach this machine; repeat.")
 @click.option("--listen", default="127.0.0.1", show_default=True, help="Address that API and broker listen on.")
 @click.option("--api-port", type=click.IntRange(0, 65_535), default=8443, show_default=True)

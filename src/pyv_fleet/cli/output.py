@@ -30,7 +30,7 @@ def show_list(session: Session, rows: Sequence[Any], columns: Sequence[Column], 
         case "json" | "yaml":
             _write(session.format, {"items": list(rows), "total": len(rows)} if paged else list(rows))
         case "csv":
-            _csv([column.head for column in columns], _cells(rows, columns))
+            _csv([column.head for column in columns], _cells(rows, columns, nothing=""))
         case _:
             _table([column.head for column in columns], _cells(rows, columns))
 
@@ -41,7 +41,7 @@ def show_one(session: Session, value: Any, fields: Sequence[Column]) -> None:
         case "json" | "yaml":
             _write(session.format, value)
         case "csv":
-            _csv([field.head for field in fields], _cells([value], fields))
+            _csv([field.head for field in fields], _cells([value], fields, nothing=""))
         case _:
             width = max(len(field.head) for field in fields)
             for field in fields:
@@ -53,22 +53,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def _cells(rows: Sequence[Any], columns: Sequence[Column]) -> list[list[str]]:
-    return [[_text(column.text(row)) for column in columns] for row in rows]
+def _cells(rows: Sequence[Any], columns: Sequence[Column], nothing: str = "-") -> list[list[str]]:
+    return [[_text(column.text(row), nothing) for column in columns] for row in rows]
 
 
-def _text(value: object) -> str:
+def _text(value: object, nothing: str = "-") -> str:
     match value:
         case None:
-            return "-"
+            return nothing
         case bool():
             return "yes" if value else "no"
         case float():
             return f"{value:.1f}"
         case dict():
-            return " ".join(f"{key}={inner}" for key, inner in sorted(value.items()))
+            return " ".join(f"{key}={inner}" for key, inner in sorted(value.items())) or nothing
         case list() | tuple():
-            return ", ".join(_text(inner) for inner in value) or "-"
+            return ", ".join(_text(inner) for inner in value) or nothing
         case _ if hasattr(value, "isoformat"):
             return str(value.isoformat(timespec="seconds")).replace("+00:00", "Z")
         case _:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pyv_fleet.cli.filters import version_option
 from pyv_fleet.cli.output import Column, show_list, show_one
-from pyv_fleet.cli.session import CliError, Exit, Session, with_session
+from pyv_fleet.cli.session import CliError, Exit, Session, naming, with_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ def group() -> None:
 def release_terms(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what a release is."""
     options = (
-        click.option("--version", required=True, help="Unique in the fleet."),
+        version_option,
         click.option("--config", type=existing_file, required=True, help="TOML or JSON."),
         click.option("--gate-within", type=click.IntRange(1, 86_400), default=60, show_default=True, help="Seconds."),
         click.option("--gate-hold", type=click.IntRange(0, 86_400), default=10, show_default=True, help="Seconds."),
@@ -75,7 +76,8 @@ def sign(session: Session, release: Path, key: Path | None, out: Path) -> None:
     from pyv_fleet.durable import write_durably
     from pyvorin_edge import orders
 
-    built = orders.decode_order(release.read_bytes(), orders.Release)
+    with naming(release):
+        built = orders.decode_order(release.read_bytes(), orders.Release)
     write_durably(out, _signed(built, key or session.home / session.context.release_key), mode=0o644)
 
 
@@ -85,7 +87,12 @@ def sign(session: Session, release: Path, key: Path | None, out: Path) -> None:
 @with_session
 def publish(session: Session, envelope: Path, config: Path) -> None:
     """Upload a signed release and its config."""
-    _publish(session, envelope.read_bytes(), config.read_bytes(), unchecked=False)
+    from pyvorin_edge.envelope import open_envelope
+
+    signed = envelope.read_bytes()
+    with naming(envelope):
+        open_envelope(signed)
+    _publish(session, signed, config.read_bytes(), unchecked=False)
 
 
 @group.command("list")
@@ -126,6 +133,7 @@ def verify(session: Session, ref: str) -> None:
         raise CliError(f"{view.version}: its digest is not the one named")
     release = orders.decode_order(envelope.payload, orders.Release)
     refuse_mismatch(release, client.blob(release.config.sha256))
+    show_one(session, view, _FIELDS)
     session.say(f"{view.version}: signed by the release role, config and golden hash as named")
 
 
@@ -134,7 +142,9 @@ def _built(session: Session, config: Path, blob: bytes, *, gate_within: int, gat
     from pyvorin_edge.orders import Gate
 
     gate = Gate(within_seconds=gate_within, hold_seconds=gate_hold)
-    return build_release(blob, fleet=session.client.fleet().name, format=_format_of(config), gate=gate, **terms)
+    fleet, format_ = session.client.fleet().name, _format_of(config)
+    with naming(config):
+        return build_release(blob, fleet=fleet, format=format_, gate=gate, **terms)
 
 
 def _format_of(config: Path) -> ConfigFormat:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -105,6 +106,17 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             raise ours from why
 
     return run
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What is wrong within a file is said with the file's name."""
+    from pyvorin_edge.errors import PyvorinError
+
+    try:
+        yield
+    except PyvorinError as why:
+        raise CliError(f"{path}: {_as_cli_error(why) or why}") from why
 
 
 def find_home(given: Path | None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pyv_fleet.cli.output import columns_of, show_one
-from pyv_fleet.cli.session import Session, with_session
+from pyv_fleet.cli.session import Session, naming, with_session
 
 
 @click.group()
@@ -47,6 +47,7 @@ def publish(session: Session, file: Path) -> None:
     from pyvorin_edge.trust import version_of
 
     document = file.read_bytes()
-    version = version_of(document)
+    with naming(file):
+        version = version_of(document)
     session.client.put_trust(version, document)
     session.say(f"trust document {version} is in force and published")

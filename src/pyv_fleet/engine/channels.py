@@ -103,7 +103,7 @@ async def known_channel(connection: AsyncConnection, name: str) -> ChannelRecord
     """A channel; NotFound says how to make it."""
     found = await channels.get(connection, name)
     if found is None:
-        raise NotFound("no such channel", f"{name!r}: make it with PUT /v1/channels/{name}")
+        raise NotFound("no such channel", f"{name!r}; make it with: pyv-fleet channel set NAME")
     return found
 
 

@@ -131,7 +131,7 @@ class Rollbacks:
         names = spec.channels or tuple(sorted(current))
         for name in names:
             if await channels.get(connection, name) is None:
-                raise NotFound("no such channel", name)
+                raise NotFound("no such channel", repr(name))
             if name not in current:
                 raise Conflict("nothing to go back from", f"channel {name} has no release yet")
         if not names:

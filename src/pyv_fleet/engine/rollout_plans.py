@@ -27,7 +27,7 @@ async def plan_of(
     NotFound for an unknown channel or release, Conflict for what stands in its way, Invalid for waves that cannot be.
     """
     if await channels.get(connection, spec.channel) is None:
-        raise NotFound("no such channel", spec.channel)
+        raise NotFound("no such channel", f"{spec.channel!r}; make it with: pyv-fleet channel set NAME")
     release = await known_release(connection, spec.release)
     refuse_release(release, trust)
     baseline = await _baseline(connection, spec, replaced)

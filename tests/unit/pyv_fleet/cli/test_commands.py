@@ -71,7 +71,7 @@ def test_what_a_device_says_cannot_move_the_cursor(tmp_path: Path) -> None:
     [
         (("device", "show", "NOPE"), "read", 5),
         (("rollout", "create", "--channel", "a", "--release", "1", "--reason", "x"), "read", 4),
-        (("device", "list", "--connectivity", "asleep"), "read", 1),
+        (("device", "list", "--connectivity", "asleep"), "read", 2),
         (("device", "list", "--label", "nope"), "read", 2),
         (("device", "list", "-o", "xml"), "read", 2),
         (("nope",), "read", 2),
