@@ -18,7 +18,7 @@ def test_settings_of_another_fleet_are_refused_before_anything_is_signed(tmp_pat
     async def scene() -> None:
         async with bench(tmp_path) as place:
             other = Ground(place.database, place.time.now, secrets.token_bytes, "other")
-            with pytest.raises(Conflict, match="'test'.*'other'"):
+            with pytest.raises(Conflict, match=r"'test'.*'other'"):
                 await TrustChain.load(other)
 
     asyncio.run(scene())
