@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.views import AuditView, Page
 from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.ground import Ground, rfc3339
 from pyv_fleet.store import audit
+
+SEQ_DIGITS_MAX: Final = 18
+"""Beyond that a number is none that a store can hold."""
 
 
 class AuditLog:
@@ -24,7 +29,7 @@ class AuditLog:
 
     async def page(self, after: str | None, limit: int) -> Page[AuditView]:
         """The log, newest first; `after` is a seq."""
-        if after and not (after.isascii() and after.isdigit()):
+        if after and not (after.isascii() and after.isdigit() and len(after) <= SEQ_DIGITS_MAX):
             raise Invalid("after", f"{after!r} is no line's number")
         async with self._ground.database.read() as connection:
             lines, more, total = await audit.find_page(connection, after, limit)
