@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,35 @@ def test_what_the_sensors_read_reaches_the_controller(made: Demo) -> None:
         within=30,
         what="every agent's outbound queue was taken",
     )
+    until(
+        lambda: all(agent.health()["cloud"]["queue_depth"] < 100 for agent in made.agents),
+        within=30,
+        what="the queues stay short",
+    )
+    with closing(sqlite3.connect(f"file:{made.directory / 'controller' / 'fleet.db'}?mode=ro", uri=True)) as store:
+        assert store.execute("SELECT count(*) FROM ingest_batches").fetchone()[0] > 0
+
+
+def test_the_controller_polls_the_agents_where_it_was_told_to(made: Demo) -> None:
+    def polled() -> list[dict[str, object] | None]:
+        return [made.device(agent.id)["polled"] for agent in made.agents]
+
+    until(lambda: [one["outcome"] for one in polled() if one] == ["answered"] * 3, within=20, what="all answer")
+    shown = {one["device_id"]: f"{one['ip']}:{one['port']}" for one in made.json("health")["devices"]}
+    for agent in made.agents:
+        assert shown[agent.id] in agent.health_url
+    hung = made.agents[1]
+    os.kill(hung.pid, signal.SIGSTOP)
+    try:
+        until(lambda: made.device(hung.id)["polled"]["outcome"] == "timeout", within=30, what="the poller sees it hang")
+        until(
+            lambda: any(one["device_id"] == hung.id for one in made.json("attention", "--max-cpu", "100")),
+            within=20,
+            what="it needs attention",
+        )
+    finally:
+        os.kill(hung.pid, signal.SIGCONT)
+    until(lambda: made.json("health")["healthy_count"] == 8, within=40, what="it is back")
 
 
 def test_a_broker_that_dies_is_started_again_by_the_controller(made: Demo) -> None:
