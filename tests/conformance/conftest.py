@@ -50,7 +50,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Subject, Carrier]]:
 def fleet(pair: tuple[Subject, Carrier]) -> Fleet:
     """The fleet that the device belongs to."""
     subject, carrier = pair
-    return Fleet(carrier, subject.device_id, subject.address)
+    return Fleet(carrier, subject.device_id, subject.address, hold_seconds=0)  # nobody waits for what is good
 
 
 @pytest.fixture

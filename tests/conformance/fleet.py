@@ -26,10 +26,12 @@ DAY_MS = 24 * HOUR_MS
 class Fleet:
     """One fleet with one channel's worth of orders at a time; each order is kept so that it can be sent again."""
 
-    def __init__(self, carrier: Carrier, device_id: str, address: str) -> None:
+    def __init__(self, carrier: Carrier, device_id: str, address: str, hold_seconds: int = 1) -> None:
+        """`hold_seconds`: how long its releases must stay good, unless they say otherwise."""
         self.carrier = carrier
         self.device_id = device_id
         self.name = "acme"
+        self.hold_seconds = hold_seconds
         self.root, self.release_key, self.directive_key = (_key(n) for n in (1, 2, 3))
         self.link = Link(mqtt=(address,))
         self.epoch = 1
@@ -98,7 +100,7 @@ class Fleet:
 
     def release(self, version: str, config: bytes, *, publish: bool = True, **fields: Any) -> Digest:
         """Sign a release of a TOML config and publish it with its blob; its digest."""
-        gate = orders.Gate(within_seconds=5, hold_seconds=1)
+        gate = orders.Gate(within_seconds=5, hold_seconds=self.hold_seconds)
         made = orders.Release(
             **{
                 "v": 1,

@@ -35,9 +35,9 @@ def test_a_retained_rollback_is_not_applied_twice(device: Watched) -> None:
     device.fleet.roll_back(old)
     device.settle_on(old)
     result = device.report.result
-    for _ in range(5):
+    for _ in range(3):
         device.restart()
-        device.subject.idle(2)
+        device.subject.idle(1)
     assert device.settled_on(old)
     assert device.report.result == result
 
