@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import httptools
@@ -88,7 +89,7 @@ class _Reply:
 
 
 async def _exchange(address: PollAddress, path: str) -> Answer:
-    context = ssl.create_default_context() if address.tls else None
+    context = _system_trust() if address.tls else None
     reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
     try:
         host = f"[{address.host}]" if ":" in address.host else address.host
@@ -97,6 +98,12 @@ async def _exchange(address: PollAddress, path: str) -> Answer:
         return await _read(reader)
     finally:
         writer.transport.abort()
+
+
+@cache
+def _system_trust() -> ssl.SSLContext:
+    """Reading the system's authorities takes longer than an exchange."""
+    return ssl.create_default_context()
 
 
 async def _read(reader: asyncio.StreamReader) -> Answer:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import trustme
 
 from pyv_fleet.core.polling import PollAddress
 from pyv_fleet.core.words import PollFailure
@@ -92,3 +94,19 @@ def test_nothing_listening_is_refused_and_others_answer() -> None:
     assert isinstance(refused, PollError)
     assert refused.failure is PollFailure.REFUSED
     assert good == Answer(200, b"{}")
+
+
+def test_a_certificate_that_the_system_does_not_trust_is_no_answer() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    async def run() -> Answer | PollError:
+        server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return (await poll_all([PollAddress("127.0.0.1", port, tls=True)], seconds=5))[0]
+
+    found = asyncio.run(run())
+    assert isinstance(found, PollError)
+    assert found.failure is PollFailure.NETWORK
+    assert "certificate" in str(found)
