@@ -26,6 +26,7 @@ from pyv_fleet.broker.mosquitto import ManagedBroker
 from pyv_fleet.broker.settings import BrokerSettings, Identity, TlsFiles
 from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority, Pair
+from running.ports import free_ports
 
 
 class RealBroker:
@@ -108,8 +109,7 @@ class Doorway:
 
     def __init__(self, behind: BrokerAddress) -> None:
         self._behind = behind
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self._port = int(probe.getsockname()[1])
+        self._port = free_ports(1)[0]
         self._server: socket.socket | None = None
         self._inside: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -171,7 +171,7 @@ def real_broker() -> Iterator[RealBroker]:
 
 def _settings(root: Path, authority: Authority) -> BrokerSettings:
     places = authority.places
-    devices, controller = _free_ports(2)
+    devices, controller = free_ports(2)
     return BrokerSettings(
         directory=root / "broker",
         devices=BrokerAddress("127.0.0.1", devices),
@@ -190,12 +190,3 @@ def _settings(root: Path, authority: Authority) -> BrokerSettings:
 
 def _identity(pair: Pair) -> Identity:
     return Identity(pair.certificate, pair.key)
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in held]
-    finally:
-        for each in held:
-            each.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 from pyv_fleet.client import FleetClient
 from running.demo import BIN, until
+from running.ports import free_ports
 
 
 @dataclass
@@ -55,16 +55,6 @@ class Controller:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=20)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody holds just now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def found(folder: Path, *words: str) -> None:

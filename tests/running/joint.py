@@ -41,6 +41,7 @@ from pyvorin_edge.identity import DeviceId
 from pyvorin_edge.report import Beat, DriftState, Join, JoinLink, Presence, Report, Running
 from pyvorin_edge.trust import Extra
 from pyvorin_edge.vocabulary import Clock, Phase, PresenceState, Standing
+from running.ports import free_ports
 
 
 def now_ms() -> int:
@@ -239,7 +240,7 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
 
 def broker_settings(root: Path, authority: Authority) -> BrokerSettings:
     places = authority.places
-    devices, controllers = _free_ports(2)
+    devices, controllers = free_ports(2)
     return BrokerSettings(
         directory=root / "broker",
         devices=BrokerAddress("127.0.0.1", devices),
@@ -279,12 +280,3 @@ def terms(root: Ed25519PrivateKey, release: Ed25519PrivateKey, signer: Directive
 
 def _identity(pair: Pair) -> Identity:
     return Identity(pair.certificate, pair.key)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -32,18 +32,10 @@ from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority, Pair, Revoked
 from pyvorin_edge import topics
 from pyvorin_edge.errors import IdentityError
+from running.ports import free_ports
 
 NOW = datetime.now(UTC)
 Scenario = Callable[["Place"], Coroutine[Any, Any, None]]
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def identity(pair: Pair) -> Identity:
@@ -446,7 +438,9 @@ def test_files_of_the_broker_are_its_owners_alone(run: Callable[[Scenario], None
 
 
 def test_the_broker_dies_with_its_parent(tmp_path: Path, mosquitto: Mosquitto) -> None:
-    with subprocess.Popen([sys.executable, __file__, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    argv = [sys.executable, __file__, str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=path) as parent:
         assert parent.stdout is not None
         try:
             port = int(parent.stdout.readline())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from typing import Final
 
 HEALTH_PORT: Final = 8080
+#: below those that the kernel gives to outgoing connections: one of these is not taken between choice and use
+PORTS: Final = range(20_000, 32_000)
 
 
 class NoPlace(Exception):
@@ -23,9 +26,13 @@ class Places:
 
     def port(self, wanted: int) -> int:
         """`wanted` on 127.0.0.1 if it is free, else any that is."""
-        while not self._take("127.0.0.1", wanted):
-            wanted = _any_port()
-        return wanted
+        return wanted if self._take("127.0.0.1", wanted) else self.any_port()
+
+    def any_port(self) -> int:
+        """A free port on 127.0.0.1."""
+        while not self._take("127.0.0.1", found := random.choice(PORTS)):
+            pass
+        return found
 
     def hosts(self, count: int) -> tuple[str, ...]:
         """So many loopback addresses side by side whose port 8080 nobody holds; NoPlace if there are none."""
@@ -57,12 +64,6 @@ class Places:
             return False
         self._claims.append(claim)
         return True
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _free(host: str, port: int) -> bool:
