@@ -134,7 +134,7 @@ def test_a_controller_killed_in_the_middle_of_a_rollback_has_everybody_acknowled
         with agents(*states):
             roll_out(up, "1.1", "--wave", "100%", "--soak", "0", "--timeout", "60")
             roll_out(up, "1.2", "--wave", "1", "--wave", "100%", "--soak", "0", "--timeout", "60")
-            begun = up.client().rollback(RollbackSpec(to="1.1", reason="test"))
+            begun = up.client().rollback(RollbackSpec(to="1.1", all=True, reason="test"))
             kill_and_start(up)
             until(lambda: up.client().rollback_status(begun.id).acknowledged == 2, within=60, what="both acknowledged")
             assert {live(state) for state in states} == {hashes["1.1"]}

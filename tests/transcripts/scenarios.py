@@ -100,7 +100,7 @@ async def fleet_rollback(stage: Rehearsal, note: Transcript) -> None:
     await note("every device has 1.1, the last wave soaks")
     await stage.say("FLEET-simulated-4", connectivity=Connectivity.OFFLINE)
     await note("FLEET-simulated-4 is switched off")
-    begun = await stage.rollbacks.start(RollbackSpec(to="last-good", reason="it broke", expect_count=5), "op")
+    begun = await stage.rollbacks.start(RollbackSpec(to="last-good", all=True, reason="it broke", expect_count=5), "op")
     await note("op rolls the fleet back to last-good")
     for number in range(4):
         stage.now += 500

@@ -40,10 +40,10 @@ def rollback(
         raise click.UsageError("exactly one of --all and --channel")
     from pyv_fleet.core.views import RollbackSpec
 
-    tried = session.client.rollback(RollbackSpec(to=to, channels=channels, reason=reason, dry_run=True))
+    tried = session.client.rollback(RollbackSpec(to=to, channels=channels, all=everything, reason=reason, dry_run=True))
     what = f"back to {tried.to_version}, channels {', '.join(tried.channels)}"
     ask_count(session, what, tried.devices, yes=yes, expected=expect_count)
-    spec = RollbackSpec(to=to, channels=channels, reason=reason, expect_count=tried.devices)
+    spec = RollbackSpec(to=to, channels=channels, all=everything, reason=reason, expect_count=tried.devices)
     _follow(session, session.client.rollback(spec), timeout)
 
 

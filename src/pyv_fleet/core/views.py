@@ -286,8 +286,9 @@ class RollbackSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Body of POST /v1/rollbacks: one directive a channel. `to` is a version, a digest or `last-good`."""
 
     to: str
-    #: empty = all channels
+    #: these; or `all`, said in so many words: a blank must never mean the whole fleet
     channels: tuple[str, ...] = ()
+    all: bool = False
     reason: Reason
     #: refused with 409 if the devices resolved are not so many; none = do not check
     expect_count: int | None = None

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.views import RollbackSpec, RollbackView
 from pyv_fleet.engine.audit import AuditLog
-from pyv_fleet.engine.errors import Conflict, NotFound
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground, rfc3339
 from pyv_fleet.engine.interface import Heard
 from pyv_fleet.engine.orders import Orders
@@ -126,7 +126,9 @@ class Rollbacks:
             await self._acknowledge(record.id, targets, done)
 
     async def _goals(self, connection: AsyncConnection, spec: RollbackSpec) -> dict[str, ReleaseRecord]:
-        """What each channel goes back to."""
+        """What each channel goes back to; Invalid unless it is said which, or that it is all of them."""
+        if spec.all == bool(spec.channels):
+            raise Invalid("which channels?", "name `channels`, or say `all: true`", ("channels: or all: true",))
         current = await directives.current_all(connection)
         names = spec.channels or tuple(sorted(current))
         for name in names:

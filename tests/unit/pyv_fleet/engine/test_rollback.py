@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyv_fleet.core.views import RollbackSpec, RolloutVerb
-from pyv_fleet.engine.errors import Conflict, NotFound
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyvorin_edge.vocabulary import Connectivity, RuleKind
 from running.rehearsal import Rehearsal, rehearsal
 
@@ -24,7 +24,8 @@ def play(path: Path, scene: Callable[[Rehearsal], Awaitable[None]]) -> None:
 
 
 def back(to: str, **terms: Any) -> RollbackSpec:
-    return RollbackSpec(to=to, reason="it broke", **terms)
+    everywhere = "channels" not in terms
+    return RollbackSpec(to=to, reason="it broke", **{"all": everywhere, **terms})
 
 
 async def two_releases(stage: Rehearsal, count: int = 5, offline: int = 0) -> None:
@@ -174,3 +175,14 @@ def test_acknowledgements_outlive_a_restart_and_go_on(tmp_path: Path) -> None:
             assert (await stage.rollbacks.status(begun.id)).acknowledged == 3
 
     asyncio.run(scene())
+
+
+def test_a_blank_never_means_the_whole_fleet(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage)
+        with pytest.raises(Invalid, match="name `channels`"):
+            await stage.rollbacks.start(back("1.0", all=False), "op")
+        with pytest.raises(Invalid, match="name `channels`"):
+            await stage.rollbacks.start(back("1.0", channels=("stable",), all=True), "op")
+
+    play(tmp_path, scene)
