@@ -102,6 +102,18 @@ def test_it_is_dark_where_the_reader_wants_it_dark(running: Controller, browser:
     assert len(grounds) == 2
 
 
+def test_on_a_phone_nothing_sticks_out(running: Controller, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 860})
+    page = context.new_page()
+    sign_in(running, page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert (
+        page.evaluate("[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length")
+        == 0
+    )
+    context.close()
+
+
 def test_it_can_be_walked_by_keyboard_and_has_no_button_that_acts(running: Controller, page: Page) -> None:
     sign_in(running, page)
     page.locator("body").press("Tab")

@@ -227,6 +227,8 @@ def _line(seen: RolloutView) -> tuple[str, int, int]:
 def _wave_said(wave: WaveView) -> str:
     if wave.state is WaveState.PENDING:
         return "not begun"
+    if not wave.devices:
+        return "its devices are being told"
     parts = [f"{wave.committed} of {wave.devices} committed"]
     for word in ("failed", "reverted", "unhealthy", "lost", "deferred"):
         count = getattr(wave, word)

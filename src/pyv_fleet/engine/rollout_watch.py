@@ -121,7 +121,8 @@ async def _look_at_return(connection: AsyncConnection, record: RolloutRecord, no
     release = await releases.get(connection, baseline)
     version = baseline[:12] if release is None else release.version
     said = f"{len(known) - len(away) - len(missing)} of {len(known)} devices are back on {version}"
-    said += f", {len(away)} are not online and follow on their return" if away else ""
+    be = "is not online and follows on its return" if len(away) == 1 else "are not online and follow on their return"
+    said += f", {len(away)} {be}" if away else ""
     said += f", {missing[0].device.device_id} is not" if missing else ""
     return Found(record=record, event=AllBack(at=now, because=said), changed=True)
 

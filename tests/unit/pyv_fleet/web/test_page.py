@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
+from pyv_fleet.core.words import WaveState
 from pyvorin_edge.vocabulary import Connectivity
-from running.faces import Browser, StandInDesk, app_of, device
+from running.faces import Browser, StandInDesk, app_of, device, rollout
 
 NEAR = "127.0.0.1"
 
@@ -80,3 +83,13 @@ def test_no_file_outside_static_is_served() -> None:
     browser = Browser(app_of(StandInDesk()))
     assert browser("GET", "/static/htmx.min.js").status_code == 200
     assert browser("GET", "/static/..%2Fpage.py").status_code == 404
+
+
+def test_a_wave_says_in_words_where_it_stands() -> None:
+    canary, rest = rollout().waves
+    begun = msgspec.structs.replace(canary, state=WaveState.APPLYING, verdict=None, devices=0, reverted=0, because="")
+    running = rollout(waves=(begun, rest), ended_at=None)
+    text = html("/page/overview", StandInDesk(fleet_rollouts=[running]))
+    assert "its devices are being told" in text
+    assert "not begun" in text
+    assert "left out" in html("/page/overview", StandInDesk(fleet_rollouts=[rollout(waves=(begun, rest))]))
