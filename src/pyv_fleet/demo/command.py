@@ -50,6 +50,8 @@ def _cleared(root: Path) -> Path:
         return claim(root)
     except StageTaken as why:
         raise click.ClickException(str(why)) from None
+    except OSError as why:
+        raise click.ClickException(f"{root}: {why.strerror}: give --dir a folder that can be written") from None
 
 
 def _say(text: str) -> None:
