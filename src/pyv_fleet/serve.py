@@ -174,7 +174,7 @@ async def _broker(data: Path, settings: Settings, authority: Authority, told: Ca
         directory=data / "broker",
         devices=BrokerAddress(settings.broker.host, settings.broker.port),
         controller=BrokerAddress("127.0.0.1", port),
-        tls=_tls_files(authority),
+        tls=tls_files(authority),
     )
     crl = authority.places.device_crl.read_bytes()
     acl = device_acl(article=settings.article.channel is not None)
@@ -309,7 +309,8 @@ def _tell_ready(data: Path, settings: Settings, listeners: Sequence[Listener]) -
         _say(f"{name:5} {facts[name]}")
 
 
-def _tls_files(authority: Authority) -> TlsFiles:
+def tls_files(authority: Authority) -> TlsFiles:
+    """Where the managed broker finds what the authorities made."""
     from pyv_fleet.broker.settings import Identity, TlsFiles
 
     places = authority.places

@@ -23,9 +23,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pyv_fleet.broker.fetch import obtain
 from pyv_fleet.broker.interface import BrokerAddress
 from pyv_fleet.broker.mosquitto import ManagedBroker
-from pyv_fleet.broker.settings import BrokerSettings, Identity, TlsFiles
+from pyv_fleet.broker.settings import BrokerSettings
+from pyv_fleet.serve import tls_files
 from pyv_fleet.trust import certificates
-from pyv_fleet.trust.authority import Authority, Pair
+from pyv_fleet.trust.authority import Authority
 from running.ports import free_ports
 
 
@@ -35,7 +36,7 @@ class RealBroker:
     def __init__(self, root: Path) -> None:
         self.authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], datetime.now(UTC))
         self._runner = asyncio.Runner()
-        self.settings = _settings(root, self.authority)
+        self.settings = broker_settings(root, self.authority)
         crl = self.authority.places.device_crl.read_bytes()
         self._broker = ManagedBroker(obtain(), self.settings, crl)
         self._runner.run(self._broker.start())
@@ -169,24 +170,12 @@ def real_broker() -> Iterator[RealBroker]:
             broker.stop()
 
 
-def _settings(root: Path, authority: Authority) -> BrokerSettings:
-    places = authority.places
+def broker_settings(root: Path, authority: Authority) -> BrokerSettings:
+    """Settings as `serve` makes them, on two free ports of loopback."""
     devices, controller = free_ports(2)
     return BrokerSettings(
         directory=root / "broker",
         devices=BrokerAddress("127.0.0.1", devices),
         controller=BrokerAddress("127.0.0.1", controller),
-        tls=TlsFiles(
-            server=_identity(places.server),
-            server_ca=places.server_ca.certificate,
-            device_ca=places.device_ca.certificate,
-            controller_ca=places.controller_ca.certificate,
-            controller=_identity(places.controller),
-            canary=_identity(places.canary),
-            probe=_identity(places.probe),
-        ),
+        tls=tls_files(authority),
     )
-
-
-def _identity(pair: Pair) -> Identity:
-    return Identity(pair.certificate, pair.key)

@@ -22,9 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pyv_fleet.broker.fetch import Mosquitto
-from pyv_fleet.broker.interface import BrokerAddress
 from pyv_fleet.broker.mosquitto import ManagedBroker
-from pyv_fleet.broker.settings import BrokerSettings, Identity, TlsFiles
+from pyv_fleet.broker.settings import BrokerSettings, Identity
 from pyv_fleet.core.views import TokenSpec
 from pyv_fleet.engine.assembly import Engine, Surroundings, assemble, found_fleet
 from pyv_fleet.engine.desk import Addresses, Desk
@@ -32,7 +31,7 @@ from pyv_fleet.engine.ground import Ground
 from pyv_fleet.link.mqtt import LinkSettings
 from pyv_fleet.store.database import Database
 from pyv_fleet.trust import certificates
-from pyv_fleet.trust.authority import Authority, Pair
+from pyv_fleet.trust.authority import Authority
 from pyv_fleet.trust.root_document import RoleKeys, RootTerms, make_root
 from pyv_fleet.trust.signing import DirectiveSigner
 from pyvorin_edge import topics
@@ -41,7 +40,7 @@ from pyvorin_edge.identity import DeviceId
 from pyvorin_edge.report import Beat, DriftState, Join, JoinLink, Presence, Report, Running
 from pyvorin_edge.trust import Extra
 from pyvorin_edge.vocabulary import Clock, Phase, PresenceState, Standing
-from running.ports import free_ports
+from running.broker import broker_settings
 
 
 def now_ms() -> int:
@@ -238,25 +237,6 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.02)
 
 
-def broker_settings(root: Path, authority: Authority) -> BrokerSettings:
-    places = authority.places
-    devices, controllers = free_ports(2)
-    return BrokerSettings(
-        directory=root / "broker",
-        devices=BrokerAddress("127.0.0.1", devices),
-        controller=BrokerAddress("127.0.0.1", controllers),
-        tls=TlsFiles(
-            server=_identity(places.server),
-            server_ca=places.server_ca.certificate,
-            device_ca=places.device_ca.certificate,
-            controller_ca=places.controller_ca.certificate,
-            controller=_identity(places.controller),
-            canary=_identity(places.canary),
-            probe=_identity(places.probe),
-        ),
-    )
-
-
 def link_settings(settings: BrokerSettings) -> LinkSettings:
     mine = settings.tls.controller
     return LinkSettings(
@@ -276,7 +256,3 @@ def terms(root: Ed25519PrivateKey, release: Ed25519PrivateKey, signer: Directive
         extra=Extra(fleet="test", epoch=epoch),
         expires=datetime.now(UTC) + timedelta(days=365),
     )
-
-
-def _identity(pair: Pair) -> Identity:
-    return Identity(pair.certificate, pair.key)

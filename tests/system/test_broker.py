@@ -27,12 +27,12 @@ from pyv_fleet.broker.fetch import Mosquitto, obtain
 from pyv_fleet.broker.interface import BrokerAddress, BrokerError, BrokerNotStarted, BrokerUnsafe
 from pyv_fleet.broker.mosquitto import ManagedBroker
 from pyv_fleet.broker.session import Refused, Session, opened, tls_context
-from pyv_fleet.broker.settings import BrokerSettings, Identity, TlsFiles
+from pyv_fleet.broker.settings import BrokerSettings, Identity
 from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority, Pair, Revoked
 from pyvorin_edge import topics
 from pyvorin_edge.errors import IdentityError
-from running.ports import free_ports
+from running.broker import broker_settings
 
 NOW = datetime.now(UTC)
 Scenario = Callable[["Place"], Coroutine[Any, Any, None]]
@@ -73,25 +73,6 @@ class Place:
         return self.authority.write_crl([Revoked(each.serial_number, NOW) for each in loaded], NOW)
 
 
-def settings_at(root: Path, authority: Authority) -> BrokerSettings:
-    places = authority.places
-    devices, controller = free_ports(2)
-    return BrokerSettings(
-        directory=root / "broker",
-        devices=BrokerAddress("127.0.0.1", devices),
-        controller=BrokerAddress("127.0.0.1", controller),
-        tls=TlsFiles(
-            server=identity(places.server),
-            server_ca=places.server_ca.certificate,
-            device_ca=places.device_ca.certificate,
-            controller_ca=places.controller_ca.certificate,
-            controller=identity(places.controller),
-            canary=identity(places.canary),
-            probe=identity(places.probe),
-        ),
-    )
-
-
 @pytest.fixture(scope="session")
 def mosquitto() -> Mosquitto:
     return obtain()
@@ -115,7 +96,7 @@ def run(tmp_path: Path, mosquitto: Mosquitto) -> Callable[[Scenario], None]:
 @asynccontextmanager
 async def serving(root: Path, mosquitto: Mosquitto) -> AsyncIterator[Place]:
     authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], NOW)
-    settings = settings_at(root, authority)
+    settings = broker_settings(root, authority)
     broker = ManagedBroker(mosquitto, settings, authority.places.device_crl.read_bytes())
     await broker.start()
     try:
@@ -411,7 +392,7 @@ def test_a_stopped_broker_stays_stopped(run: Callable[[Scenario], None]) -> None
 
 def test_a_taken_port_is_an_error_that_names_it(tmp_path: Path, mosquitto: Mosquitto) -> None:
     authority = Authority.open_or_create(tmp_path / "ca", [], NOW)
-    settings = settings_at(tmp_path, authority)
+    settings = broker_settings(tmp_path, authority)
     broker = ManagedBroker(mosquitto, settings, authority.places.device_crl.read_bytes())
     with socket.create_server(settings.devices), pytest.raises(BrokerNotStarted, match=str(settings.devices.port)):
         asyncio.run(broker.start())
@@ -419,7 +400,7 @@ def test_a_taken_port_is_an_error_that_names_it(tmp_path: Path, mosquitto: Mosqu
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path, mosquitto: Mosquitto) -> None:
     authority = Authority.open_or_create(tmp_path / "ca", [], NOW)
-    settings = settings_at(tmp_path, authority)
+    settings = broker_settings(tmp_path, authority)
     broker = ManagedBroker(mosquitto, settings, b"garbage")
     with pytest.raises(BrokerError):
         asyncio.run(broker.start())

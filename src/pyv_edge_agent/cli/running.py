@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import click
 
-from pyv_edge_agent.health.server import is_loopback
 from pyv_edge_agent.main import AgentOptions, EdgeAgent
+from pyvorin_edge.address import is_loopback
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.vocabulary import Clock
 

@@ -16,11 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any, Final
 
 from pyv_edge_agent.health.metrics import CONTENT_TYPE, metrics_text
 from pyv_edge_agent.health.multipart import MultipartError, field_of
+from pyvorin_edge.address import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -257,13 +257,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address; a name other than localhost counts as no."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

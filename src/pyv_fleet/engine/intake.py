@@ -15,7 +15,7 @@ from pyv_fleet.core.hearing import Position, hear_beat, hear_report
 from pyv_fleet.core.words import AlertName, Hearing
 from pyv_fleet.engine import statuses
 from pyv_fleet.engine.alerting import Alerting
-from pyv_fleet.engine.errors import Invalid, NotFound
+from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import Heard, HeardObserver
 from pyv_fleet.engine.paces import Paces
@@ -298,13 +298,6 @@ class Intake:
                 await observer(heard)
             except Exception:
                 log.exception("an observer failed on %d reports", len(heard))
-
-
-def refuse_unknown(known: Known | None, device_id: str) -> Known:
-    """The device, or NotFound."""
-    if known is None:
-        raise NotFound("no such device", device_id)
-    return known
 
 
 def _drift_detail(status: StatusRecord) -> str:

@@ -22,13 +22,6 @@ HEAD_BYTES_MAX: Final = 16 * 1024
 PIECE_BYTES: Final = 16 * 1024
 
 
-def poll_many(
-    addresses: Sequence[PollAddress], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
-) -> list[Answer | PollError]:
-    """`poll_all` for programs without an event loop of their own."""
-    return asyncio.run(poll_all(addresses, seconds=seconds, max_in_flight=max_in_flight, path=path))
-
-
 async def poll_all(
     addresses: Sequence[PollAddress], *, seconds: float = 5.0, max_in_flight: int = 200, path: str = "/health"
 ) -> list[Answer | PollError]:

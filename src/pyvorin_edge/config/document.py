@@ -7,10 +7,10 @@ device asks again after substitution: the same function (PROTOCOL 5, rule 4).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pyvorin_edge.address import is_loopback
 from pyvorin_edge.canonical import join_pointer
 from pyvorin_edge.config.problem import Problem
 from pyvorin_edge.config.shapes import REQUIRED, Flag, ListOf, NotYet, Number, Table, Text
@@ -147,15 +147,6 @@ def _endpoint_fault(endpoint: str, *, with_key: bool) -> str | None:
         return f"is no URL: {why}"
     if parts.scheme not in ("http", "https") or not host:
         return "must be an http or https URL with a host"
-    if parts.scheme == "http" and with_key and not _is_loopback(host):
+    if parts.scheme == "http" and with_key and not is_loopback(host):
         return "must be https: with plain http the api_key would travel in clear"
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
