@@ -8,7 +8,7 @@ from typing import Any
 from pyv_edge_agent.sensors.interface import Adapter, SensorError
 from pyv_edge_agent.sensors.replay import FileReplayAdapter
 from pyv_edge_agent.sensors.simulator import SimulatedSensor, SimulatorAdapter, SimulatorSettings
-from pyvorin_edge.config.document import INGEST_FILE, INGEST_SIMULATOR
+from pyvorin_edge.config.sections.sensing import INGEST_FILE, INGEST_SIMULATOR
 
 
 def adapters_of(

@@ -1,0 +1,50 @@
+"""`cloud`: where readings go, and how many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pyvorin_edge.address import is_loopback
+from pyvorin_edge.config.problem import Problem
+from pyvorin_edge.config.sections.bounds import SECONDS_MAX
+from pyvorin_edge.config.shapes import Flag, Number, Table, Text
+
+CLOUD: Final = Table(
+    keys={
+        "enabled": Flag(default=False),
+        "endpoint": Text(default="", longest=2048),
+        "api_key": Text(default=""),
+        "batch_size": Number(default=100, whole=True, least=1, most=10_000),
+        "flush_interval_seconds": Number(default=60.0, above=0, most=SECONDS_MAX),
+    }
+)
+
+
+def problems(document: dict[str, Any], substituted: bool) -> Iterator[Problem]:
+    """What the table cannot say: an enabled cloud needs an endpoint, and a key never travels in clear."""
+    cloud = document.get("cloud")
+    if not isinstance(cloud, dict) or cloud.get("enabled") is not True:
+        return
+    endpoint = cloud.get("endpoint")
+    if not isinstance(endpoint, str) or ("${" in endpoint and not substituted):
+        return
+    why = _endpoint_fault(endpoint, with_key=bool(cloud.get("api_key")))
+    if why:
+        yield Problem("/cloud/endpoint", why)
+
+
+def _endpoint_fault(endpoint: str, *, with_key: bool) -> str | None:
+    if not endpoint.strip():
+        return "must not be empty while cloud.enabled is true"
+    try:
+        parts = urlsplit(endpoint)
+        host, _ = parts.hostname, parts.port
+    except ValueError as why:
+        return f"is no URL: {why}"
+    if parts.scheme not in ("http", "https") or not host:
+        return "must be an http or https URL with a host"
+    if parts.scheme == "http" and with_key and not is_loopback(host):
+        return "must be https: with plain http the api_key would travel in clear"
+    return None

@@ -1,0 +1,14 @@
+"""`health`: the agent's own HTTP server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pyvorin_edge.config.shapes import Flag, Number, Table
+
+HEALTH: Final = Table(
+    keys={
+        "port": Number(default=8080, whole=True, least=1, most=65535),
+        "enabled": Flag(default=True),
+    }
+)

@@ -1,0 +1,17 @@
+"""`update`: how the agent fetches what it was ordered to run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pyvorin_edge.config.shapes import Number, Table
+
+#: A gigabyte a second: beyond it a limit says nothing.
+_BYTES_PER_SECOND_MAX: Final = 1_000_000_000
+
+UPDATE: Final = Table(
+    keys={
+        # over all downloads of bundles and blobs; 0 = no limit
+        "download_bytes_per_second": Number(default=0, whole=True, least=0, most=_BYTES_PER_SECOND_MAX),
+    }
+)
