@@ -25,7 +25,11 @@ HERE: Final = Path(__file__).parent
 REFERENCE: Final = HERE / "reference"
 README: Final = HERE.parent / "README.md"
 #: The programs, and the modules that hold their root commands.
-PROGRAMS: Final = {"pyv-fleet": "pyv_fleet.main", "pyv-edge-agent": "pyv_edge_agent.cli"}
+PROGRAMS: Final = {
+    "pyv-fleet": "pyv_fleet.main",
+    "pyv-edge-agent": "pyv_edge_agent.cli",
+    "pyv-edge-sign": "pyvorin_edge.packaging.command",
+}
 #: How a page says that its code is not importable; no page may hold it when the issue is done.
 NOT_YET: Final = "Not built yet"
 _SIGNED: Final = "What is signed. Each travels in a DSSE envelope, signed by the role that its rule names."
@@ -43,6 +47,7 @@ def pages() -> dict[str, str]:
         "topics.md": ("MQTT topics", _topics),
         "orders.md": ("Orders", _structs_of("pyvorin_edge.orders", _SIGNED)),
         "reports.md": ("Reports", _structs_of("pyvorin_edge.report", _SAID)),
+        "bundles.md": ("Bundles", _bundles),
         "settings.md": ("The controller's settings", _structs_of("pyv_fleet.settings", _SETTINGS)),
         "words.md": ("Words", _words),
         "metrics.md": ("Metrics", _metrics),
@@ -326,6 +331,43 @@ def _words() -> Iterator[str]:
                 yield ""
                 words: list[Any] = list(kind)
                 yield from _table(("word", "meaning"), [(_code(one.value), one.sentence) for one in words])
+
+
+_BUNDLES: Final = """A bundle is a directory of plain files with a signed `manifest.json` at its root. As one file it is
+its archive. `pyv-edge-sign` makes both; `pyvorin_edge.packaging` reads and writes them. Why it is so: ADR 0014.
+
+## The manifest
+
+`{"manifest": {…}, "signature": "<base64>"}`: an Ed25519 signature over the canonical form (`sorted-json-1`: keys
+sorted, no spaces, ASCII) of the inner object. At most 1 MiB, JSON depth 16, no key twice. A reader ignores inner fields
+that it does not know; they are signed all the same."""
+_ARCHIVE: Final = """## Paths
+
+Relative, `/` between names, no empty name, `.`, `..`, backslash, control or invisible character; Unicode in form NFC;
+at most 16 names deep, 100 bytes for the last part and 155 before it. No two may differ in case or Unicode form alone,
+none may be a directory of another. There are no other directories than those above a file, and no links, hard links,
+devices or pipes.
+
+## The archive
+
+A ustar tar, in one gzip frame (plain is taken too): first `manifest.json`, then every file in the order of its path
+(by code point), each a plain file of owner 0, group 0, time 0, mode 0755 if the manifest lists it as executable, else
+0644; no directories; two empty blocks, and nothing after them. A header that differs in a byte from the one that
+`pyv-edge-sign` would write for the same path, size and mode is refused. Tools of the shell read it: `tar -tzvf`."""
+
+
+def _bundles() -> Iterator[str]:
+    errors = importlib.import_module("pyvorin_edge.packaging.errors")
+    yield from (_BUNDLES, "")
+    yield from _structs(importlib.import_module("pyvorin_edge.packaging.manifest"))
+    yield from (_ARCHIVE, "")
+    yield from ("## Limits", "", "The defaults; each holds before the bytes in question are read.", "")
+    yield from _structs(importlib.import_module("pyvorin_edge.packaging.limits"))
+    yield from ("## Errors", "", "`BundleError.fault`, what it means, and what to do.", "")
+    yield from _table(
+        ("fault", "meaning", "remedy"),
+        [(_code(one.value), one.sentence, what) for one, what in errors.REMEDIES.items()],
+    )
 
 
 def _limits() -> Iterator[str]:

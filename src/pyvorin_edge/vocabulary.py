@@ -76,6 +76,26 @@ class Cause(Word):
     BUNDLE = "bundle", "its bundle cannot be taken by this agent"
 
 
+class BundleFault(Word):
+    """What is wrong with a bundle (`pyvorin_edge.packaging`)."""
+
+    MANIFEST = "manifest", "its manifest cannot be read"
+    DIGEST = "digest", "its manifest is not the one that was asked for"
+    SIGNATURE = "signature", "its manifest is not signed by enough keys of the release role"
+    PATH = "path", "a path in it is not safe on every device"
+    CLASH = "clash", "two paths in it are one and the same on some file systems"
+    LIMIT = "limit", "it is larger than a device takes"
+    KIND = "kind", "something in it is neither a plain file nor a directory"
+    EXTRA = "extra", "something in it is not listed in its manifest"
+    MISSING = "missing", "a file that its manifest lists is not there"
+    CONTENT = "content", "a file is not the one that was signed"
+    MODE = "mode", "a file's permissions are not those that were signed"
+    ARCHIVE = "archive", "its archive is not of the one form that devices take"
+    CUT_SHORT = "cut_short", "its archive ends too early"
+    OCCUPIED = "occupied", "the directory to unpack it into is not empty"
+    KEY = "key", "the key cannot be used"
+
+
 class Refusal(Word):
     """Why a device refused an order (PROTOCOL 5, rules 1, 2, 8)."""
 

@@ -17,7 +17,7 @@ import pytest
 from house.source import ROOT, bullets
 
 DOCS = ROOT / "docs"
-PROGRAMS = ("pyv-fleet", "pyv-edge-agent")
+PROGRAMS = ("pyv-fleet", "pyv-edge-agent", "pyv-edge-sign")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 WRITTEN = [page for page in PAGES if "reference" not in page.parts]
 

@@ -1,1 +1,1 @@
-"""Bundles on disk, and the anchor that they are verified by."""
+"""Bundles: signed, packed, unpacked, verified; and the anchor that they are verified by."""
