@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
 from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
+from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.hardware import seed_of
 from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Privacy, health_document, status_of
 from pyv_edge_agent.health.figures import SystemFigures
@@ -19,6 +20,7 @@ from pyv_edge_agent.health.server import HealthServer, HealthServerError, Reload
 from pyv_edge_agent.logs import AgentLog
 from pyv_edge_agent.performer import ApplyError
 from pyv_edge_agent.privacy_firewall.engine import PrivacyFirewall
+from pyv_edge_agent.pulse import Pulse
 from pyv_edge_agent.sensors.catalogue import adapters_of
 from pyv_edge_agent.sensors.interface import SensorError, SensorReading
 from pyv_edge_agent.sensors.polling import SensorPoller
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 FLUSH_LOOK_SECONDS: Final = 1.0
 UPLOAD_JOIN_SECONDS: Final = 1.0
+#: A round of uploads is bounded by its timeouts, over slow links in minutes; after this one it is stuck.
+UPLOAD_SECONDS_MAX: Final = 600.0
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,16 @@ class Place:
 class DailyWork:
     """Each section of the config has its part; a part is restarted only when its section changed. The queue stays."""
 
-    def __init__(self, place: Place, queue: CloudSyncQueue, clock: Clock, log: AgentLog) -> None:
+    def __init__(
+        self, place: Place, queue: CloudSyncQueue, clock: Clock, log: AgentLog, pulse: Pulse | None = None
+    ) -> None:
+        """Nothing runs before `apply`. `pulse`: where its threads say that they turn."""
         self._place = place
         self._clock = clock
         self._log = log
         self._figures = SystemFigures(place.state.root)
         self._queue = queue
+        self._pulse = pulse or Pulse()
         self._sections: dict[str, Any] = {}
         self._privacy = PrivacyFirewall((), device_key=place.device_key)
         self._poller: SensorPoller | None = None
@@ -158,11 +166,16 @@ class DailyWork:
             clock=self._clock.wall_seconds,
         )
         poller = SensorPoller(
-            adapters, section["poll_interval_seconds"], self._take_reading, monotonic=self._clock.uptime_seconds
+            adapters,
+            section["poll_interval_seconds"],
+            self._take_reading,
+            monotonic=self._clock.uptime_seconds,
+            beat=self._pulse.beat(Part.SENSORS),
         )
         before, self._poller = self._poller, None
         if before is not None:
             before.stop()
+            self._pulse.leave(Part.SENSORS)
             self._processed_before += before.readings_processed
         poller.start()
         self._poller = poller
@@ -198,7 +211,9 @@ class DailyWork:
         )
 
     def _flush(self) -> None:
+        beat = self._pulse.beat(Part.UPLOADER)
         while not self._ending.wait(FLUSH_LOOK_SECONDS):
+            beat(UPLOAD_SECONDS_MAX)
             uploader = self._uploader
             if uploader is None:
                 continue

@@ -24,6 +24,7 @@ from pyv_edge_agent.control import ControlError, ControlServer
 from pyv_edge_agent.core.brain import wake
 from pyv_edge_agent.core.device import Device, Facts, Limits
 from pyv_edge_agent.core.events import Arrived
+from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.core.telling import fleet_facts
 from pyv_edge_agent.daily import DailyWork, Place
 from pyv_edge_agent.disk.atomic import DiskError, move_aside, private_dir, read_bytes, write_durably
@@ -39,6 +40,7 @@ from pyv_edge_agent.logs import AgentLog
 from pyv_edge_agent.parcel import take_parcel
 from pyv_edge_agent.performer import Surroundings
 from pyv_edge_agent.provision import known_device_id
+from pyv_edge_agent.pulse import Pulse
 from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
 from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, held_releases, read_memory
 from pyv_edge_agent.watch import FileWatch
@@ -93,6 +95,9 @@ class EdgeAgent:
         self._options = options or AgentOptions()
         self._clock = Clock(self._options.clock)
         self._log = AgentLog()
+        #: where its threads say that they turn, for a watchdog
+        self.pulse = Pulse()
+        self._queue: CloudSyncQueue | None = None
         self._lock: int | None = None
         self._updater: OTAUpdater | None = None
         self._daily: DailyWork | None = None
@@ -149,6 +154,11 @@ class EdgeAgent:
             os.close(self._lock)
             self._lock = None
 
+    def secure(self) -> None:
+        """Write what is queued to disk, whatever part hangs: for the last moment of a process. QueueError."""
+        if self._queue is not None:
+            self._queue.close()
+
     def reload_config(self) -> None:
         """SIGHUP: load the live file if it validates, else the last good one is put back; the queue stays (rule 15)."""
         self.updater.reload()
@@ -172,8 +182,8 @@ class EdgeAgent:
         )
         device = wake(facts, memory, read_trust(self._place, memory.trust))
         key = self._device_key()
-        queue = self._open_queue(device_id)
-        self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log)
+        self._queue = queue = self._open_queue(device_id)
+        self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log, self.pulse)
         self._updater = self._make_updater(device, journal, key, enrolled)
         self._updater.start(secrets.token_hex(8), _machine_boot_id())
         if enrolled is not None and device.assignment is None:
@@ -197,7 +207,8 @@ class EdgeAgent:
             enrolled=where,
         )
         disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path))
-        return OTAUpdater(device, disk, self._make_link(device, where), around, self._clock)
+        beat = self.pulse.beat(Part.UPDATER)
+        return OTAUpdater(device, disk, self._make_link(device, where), around, self._clock, beat)
 
     def _make_link(self, device: Device, where: Whereabouts) -> Link:
         if not where.mqtt:

@@ -22,6 +22,7 @@ from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.interface import Link, Self
 from pyv_edge_agent.performer import Performer, Surroundings
+from pyv_edge_agent.pulse import Beat, unwatched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.trust import Link as Whereabouts
 
@@ -29,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: What could not be made durable is tried again so much later.
 DISK_RETRY_SECONDS: Final = 5.0
-WAIT_SECONDS_MAX: Final = 600.0
+#: The longest silence of the worker; the watchdog finds a dead one that much later.
+WAIT_SECONDS_MAX: Final = 60.0
 #: A core that is due and does nothing must not turn the worker into a spinning one.
 WAIT_SECONDS_MIN: Final = 0.02
 #: Messages that wait to be looked at; beyond, they are dropped: all that counts is retained, or asked again.
@@ -65,13 +67,17 @@ class Disk:
 class OTAUpdater:
     """One worker thread, one queue of events. Any thread may `put`; the device it shows is a frozen value."""
 
-    def __init__(self, device: Device, disk: Disk, link: Link, around: Surroundings, clock: Clock) -> None:
+    def __init__(
+        self, device: Device, disk: Disk, link: Link, around: Surroundings, clock: Clock, beat: Beat = unwatched
+    ) -> None:
+        """`beat` is called each time the worker comes round."""
         self._device = device
         self._disk = disk
         self._link = link
         self._performer = Performer(disk.slots, disk.live, link, around, self.put)
         self._around = around
         self._clock = clock
+        self._beat = beat
         self._inbox: queue.SimpleQueue[ev.Event | Action | None] = queue.SimpleQueue()
         self._later: list[tuple[float, ev.Event]] = []
         self._health_at = 0.0
@@ -191,8 +197,10 @@ class OTAUpdater:
 
     def _work(self) -> None:
         while True:
+            wait_seconds = self._wait_seconds()
+            self._beat(wait_seconds)
             try:
-                item = self._inbox.get(timeout=self._wait_seconds())
+                item = self._inbox.get(timeout=wait_seconds)
             except queue.Empty:
                 item = ev.Ticked()
             if item is None:

@@ -140,7 +140,7 @@ def test_a_broken_edit_gives_way_to_the_last_good_config_on_sighup(running: Runn
 def test_a_second_agent_on_the_same_state_is_refused(running: Running) -> None:
     running.start()
     running.up()
-    assert "another agent runs" in running.cli("run", code=1)
+    assert "another agent runs" in running.cli("run", code=4)
     assert running.health()["status"] == "healthy"
 
 

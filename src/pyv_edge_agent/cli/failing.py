@@ -17,13 +17,14 @@ from pyvorin_edge.errors import PyvorinError
 FAILED: Final = 1
 #: `health` of an agent that is not healthy, `drift` of one that drifted
 AMISS: Final = 3
+#: `run`: another agent runs on the same state
+BUSY: Final = 4
 _TOLD: Final = (
     PyvorinError,
     LinkError,
     DiskError,
     ProvisionError,
     ControlError,
-    AgentRunning,
     EnvFileError,
     QueueError,
 )
@@ -39,5 +40,11 @@ class Commands(click.Group):
         except ConfigError as why:
             lines = "".join(f"\n  {problem}" for problem in why.problems)
             raise click.ClickException(f"the config is not valid:{lines}") from None
+        except AgentRunning as why:
+            raise _Busy(str(why)) from None
         except _TOLD as why:
             raise click.ClickException(str(why)) from None
+
+
+class _Busy(click.ClickException):
+    exit_code = BUSY

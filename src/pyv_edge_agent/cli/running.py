@@ -5,12 +5,20 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import threading
+from enum import Enum
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from pyv_edge_agent.core.pulse import PATIENCE_SECONDS
+from pyv_edge_agent.core.telling import fleet_facts
+from pyv_edge_agent.ending import Ending
 from pyv_edge_agent.main import AgentOptions, EdgeAgent
+from pyv_edge_agent.notify import Notifier, of_this_process
+from pyv_edge_agent.watchdog import Watchdog
 from pyvorin_edge.address import is_loopback
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.vocabulary import Clock
@@ -40,6 +48,13 @@ _HANDLED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     type=click.Choice([word.value for word in Clock]),
     help="Your word on whether the clock is synchronised, before the machine's own.",
 )
+@click.option(
+    "--watchdog-seconds",
+    type=click.FloatRange(min=0),
+    default=PATIENCE_SECONDS,
+    show_default=True,
+    help="A part of the agent that is stuck for so long ends it with status 5; 0: never.",
+)
 @click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
 def run(
     state_dir: Path | None,
@@ -49,9 +64,14 @@ def run(
     health_allow_remote: bool,
     allow_config_reload: bool,
     clock: str | None,
+    watchdog_seconds: float,
     die_with_parent: bool,
 ) -> None:
-    """Run the agent in the foreground."""
+    """Run the agent in the foreground, until SIGTERM or SIGINT; SIGHUP reloads the config.
+
+    Exit status: 0 it was asked to end, 1 it failed, 2 wrong usage, 4 another agent runs on this state, 5 a part of it
+    was stuck, 6 it was asked to end and could not close its queue in time.
+    """
     if not health_allow_remote and not is_loopback(health_host):
         raise click.UsageError(f"--health-host {health_host} is no loopback address: add --health-allow-remote")
     options = AgentOptions(
@@ -61,26 +81,96 @@ def run(
         allow_config_reload=allow_config_reload,
         clock=Clock(clock) if clock is not None else None,
     )
-    run_agent(config, state_dir, options, die_with_parent=die_with_parent)
+    run_agent(config, state_dir, options, die_with_parent=die_with_parent, watchdog_seconds=watchdog_seconds)
 
 
-def run_agent(config: Path | None, state_dir: Path | None, options: AgentOptions, *, die_with_parent: bool) -> None:
+def run_agent(
+    config: Path | None,
+    state_dir: Path | None,
+    options: AgentOptions,
+    *,
+    die_with_parent: bool,
+    watchdog_seconds: float = PATIENCE_SECONDS,
+) -> None:
     """Run until told to end; errors as `EdgeAgent.start`."""
     if die_with_parent:
         _die_with_parent()
     # Blocked before any thread is made, so that all have them blocked: signals then wait for sigwait, one by one.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     agent = EdgeAgent(config, state_dir, options)
+    notifier = of_this_process()
+    ending = Ending(agent.secure)
+    asked = _Asked(notifier, ending)
+    asked.start()
     try:
         agent.start()
     except BaseException:
+        ending.came_up()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
+    ending.came_up()
+    _serve(agent, asked, notifier, watchdog_seconds)
+
+
+def _serve(agent: EdgeAgent, asked: _Asked, notifier: Notifier, watchdog_seconds: float) -> None:
+    watchdog = Watchdog(agent.pulse, notifier, status=lambda: _status(agent), patience_seconds=watchdog_seconds or inf)
     try:
-        while signal.sigwait(_HANDLED) == signal.SIGHUP:
+        notifier.ready(_status(agent))
+        watchdog.start()
+        while asked.next() is _Order.RELOAD:
+            notifier.reloading()
             _reload(agent)
+            notifier.ready(_status(agent))
     finally:
+        watchdog.stop()
         agent.stop()
+
+
+class _Order(Enum):
+    RELOAD = "reload"
+    END = "end"
+
+
+class _Asked:
+    """What signals ask for, heard in a thread of its own: also while the agent starts, or a reload hangs."""
+
+    def __init__(self, notifier: Notifier, ending: Ending) -> None:
+        self._notifier = notifier
+        self._ending = ending
+        self._changed = threading.Condition()
+        self._wanted: set[_Order] = set()
+
+    def start(self) -> None:
+        threading.Thread(target=self._listen, name="signals", daemon=True).start()
+
+    def next(self) -> _Order:
+        """Wait for the next order; to end comes before all others, and several reloads are one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted)
+            if _Order.END in self._wanted:
+                return _Order.END
+            self._wanted.clear()
+            return _Order.RELOAD
+
+    def _listen(self) -> None:
+        while True:
+            order = _Order.RELOAD if signal.sigwait(_HANDLED) == signal.SIGHUP else _Order.END
+            if order is _Order.END:
+                self._ending.arm()
+                self._notifier.stopping()
+            with self._changed:
+                self._wanted.add(order)
+                self._changed.notify()
+
+
+def _status(agent: EdgeAgent) -> str:
+    """One line for the supervisor; it is in `systemctl status`."""
+    if not agent.is_running:
+        return "stopping"
+    device = agent.updater.device
+    said = fleet_facts(device)
+    release = said.get("release") or "no release"
+    return f"{said['device_id']}: {release}, {said['phase']}, {'connected' if device.connected else 'offline'}"
 
 
 def _reload(agent: EdgeAgent) -> None:

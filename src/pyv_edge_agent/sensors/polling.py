@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from pyv_edge_agent.pulse import Beat, unwatched
 from pyv_edge_agent.sensors.interface import Adapter, SensorError, SensorReading
 
 logger = logging.getLogger(__name__)
@@ -22,11 +23,13 @@ class SensorPoller:
         on_reading: Callable[[SensorReading], None],
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        beat: Beat = unwatched,
     ) -> None:
         self._adapters = tuple(adapters)
         self._interval_seconds = poll_interval_seconds
         self._on_reading = on_reading
         self._monotonic = monotonic
+        self._beat = beat
         self._started: set[str] = set()
         self._due = dict.fromkeys((adapter.name for adapter in self._adapters), 0.0)
         self._ending = threading.Event()
@@ -74,11 +77,14 @@ class SensorPoller:
             if self._due[adapter.name] <= now:
                 self._due[adapter.name] = now + (adapter.interval_seconds or self._interval_seconds)
                 self._poll(adapter)
+                self._beat()
         return max(0.0, min(self._due.values(), default=now + self._interval_seconds) - self._monotonic())
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            self._ending.wait(self.poll_due())
+            wait_seconds = self.poll_due()
+            self._beat(wait_seconds)
+            self._ending.wait(wait_seconds)
 
     def _start(self, adapter: Adapter) -> bool:
         try:
