@@ -52,6 +52,7 @@ def pages() -> dict[str, str]:
         "words.md": ("Words", _words),
         "metrics.md": ("Metrics", _metrics),
         "limits.md": ("Limits", _limits),
+        "exits.md": ("Exit codes of the agent", _exits),
     }
     return {name: _page(title, lines) for name, (title, lines) in makers.items()}
 
@@ -376,6 +377,23 @@ def _limits() -> Iterator[str]:
     yield ""
     rows = [(_code(name), _code(value)) for name, value in vars(wire).items() if name.endswith("_MAX")]
     yield from _table(("limit", "value"), rows)
+
+
+def _exits() -> Iterator[str]:
+    yield "What `pyv-edge-agent` leaves to whatever started it. Any other than 0 of `run` means: start it again."
+    yield ""
+    codes = importlib.import_module("pyv_edge_agent.exits").Exit
+    yield from _table(("code", "meaning"), [(_code(int(one)), one.sentence) for one in codes])
+    yield "And by a signal (a shell shows 128 more):"
+    yield ""
+    yield from _table(
+        ("signal", "meaning"),
+        [
+            ("`SIGALRM` (14)", "it did not come up within 90 s after the launcher, or an end hung in the kernel"),
+            ("`SIGABRT` (6)", "systemd's watchdog: a part was stuck, or the whole process"),
+            ("`SIGKILL` (9)", "somebody, or the kernel when memory ran out; what was queued a second ago is on disk"),
+        ],
+    )
 
 
 # metrics

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from pyv_edge_agent.exits import Exit
+
 logger = logging.getLogger(__name__)
 
 #: From the signal on. An orderly end that is not through by then is cut; 5 s is the promise.
@@ -16,8 +18,6 @@ CUT_SECONDS: Final = 3.6
 _SECURE_SECONDS: Final = 0.8
 #: The kernel's own: also when no Python thread runs any more.
 _KILL_SECONDS: Final = 4.7
-#: Exit code of a process that was asked to end and could not close its queue in time.
-UNSECURED: Final = 6
 
 
 class Ending:
@@ -53,7 +53,7 @@ class Ending:
         logger.error("the end takes too long and is cut; still there: %s", hanging)
         secured = threading.Event()
         threading.Thread(target=self._secured, args=(secured,), name="secure", daemon=True).start()
-        self._leave(0 if secured.wait(_SECURE_SECONDS) else UNSECURED)
+        self._leave(Exit.DONE if secured.wait(_SECURE_SECONDS) else Exit.UNSECURED)
 
     def _secured(self, done: threading.Event) -> None:
         try:

@@ -70,7 +70,7 @@ class OTAUpdater:
     def __init__(
         self, device: Device, disk: Disk, link: Link, around: Surroundings, clock: Clock, beat: Beat = unwatched
     ) -> None:
-        """`beat` is called each time the worker comes round."""
+        """`beat` is called each time the worker comes round, with the seconds that it will rest, and as it goes on."""
         self._device = device
         self._disk = disk
         self._link = link
@@ -203,6 +203,7 @@ class OTAUpdater:
                 item = self._inbox.get(timeout=wait_seconds)
             except queue.Empty:
                 item = ev.Ticked()
+            self._beat()
             if item is None:
                 return
             try:

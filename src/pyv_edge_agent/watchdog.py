@@ -11,13 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 from pyv_edge_agent.core.pulse import PATIENCE_SECONDS, Look, look
+from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.notify import Notifier
 from pyv_edge_agent.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
-#: Exit code of a process whose own watchdog ended it.
-STUCK: Final = 5
 _LOOKS_IN_PATIENCE: Final = 4
 _LOOK_SECONDS_MAX: Final = 60.0
 
@@ -87,4 +86,4 @@ class Watchdog:
 
 def _end() -> None:
     """At once, without the orderly end that would wait for what is stuck. What was queued a second ago is on disk."""
-    os._exit(STUCK)
+    os._exit(Exit.STUCK)

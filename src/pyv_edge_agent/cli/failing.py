@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from pyv_edge_agent.control import ControlError
+from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.link.interface import LinkError
 from pyv_edge_agent.main import AgentRunning, DiskError, QueueError
 from pyv_edge_agent.provision import ProvisionError
@@ -14,11 +15,9 @@ from pyv_edge_agent.state_dir import EnvFileError
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.errors import PyvorinError
 
-FAILED: Final = 1
+FAILED: Final = Exit.FAILED
 #: `health` of an agent that is not healthy, `drift` of one that drifted
-AMISS: Final = 3
-#: `run`: another agent runs on the same state
-BUSY: Final = 4
+AMISS: Final = Exit.AMISS
 _TOLD: Final = (
     PyvorinError,
     LinkError,
@@ -47,4 +46,4 @@ class Commands(click.Group):
 
 
 class _Busy(click.ClickException):
-    exit_code = BUSY
+    exit_code = Exit.BUSY

@@ -81,6 +81,7 @@ class SensorPoller:
         return max(0.0, min(self._due.values(), default=now + self._interval_seconds) - self._monotonic())
 
     def _run(self) -> None:
+        self._beat()
         while not self._ending.is_set():
             wait_seconds = self.poll_due()
             self._beat(wait_seconds)

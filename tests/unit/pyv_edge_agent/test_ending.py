@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from pyv_edge_agent import ending as module
-from pyv_edge_agent.ending import UNSECURED, Ending
+from pyv_edge_agent.ending import Ending
+from pyv_edge_agent.exits import Exit
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def test_what_cannot_be_closed_is_told_by_the_exit_code() -> None:
 
     left: list[int] = []
     Ending(fails, left.append).cut()
-    assert left == [UNSECURED]
+    assert left == [Exit.UNSECURED]
 
 
 def test_a_closing_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +40,7 @@ def test_a_closing_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     release = threading.Event()
     Ending(lambda: release.wait(30) or None, left.append).cut()
     release.set()
-    assert left == [UNSECURED]
+    assert left == [Exit.UNSECURED]
 
 
 def test_once_armed_it_comes_by_itself_and_the_kernel_stands_behind() -> None:

@@ -74,6 +74,7 @@ class World:
         self.root = root
         self.looks = 0
         self.applied: list[dict[str, Any]] = []
+        self.beats: list[float] = []
         (root / "config.toml").write_bytes(GOOD)
         self.journal = Journal(root)
         self.link = WatchedLink(root)
@@ -87,7 +88,10 @@ class World:
             fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(),
         )  # fmt: skip
         disk = Disk(self.journal, Slots(self.root / "store"), LiveFile(self.root / "config.toml"))
-        return OTAUpdater(device, disk, self.link, around, Clock())
+        return OTAUpdater(device, disk, self.link, around, Clock(), self._beat)
+
+    def _beat(self, rest_seconds: float = 0.0) -> None:
+        self.beats.append(rest_seconds)
 
     def _health(self) -> dict[str, Any]:
         self.looks += 1
@@ -154,6 +158,13 @@ def test_a_start_that_cannot_be_made_durable_is_none(world: World, monkeypatch: 
     with pytest.raises(DiskError):
         world.updater.start("boot-1", "machine-1")
     assert world.link.me is None
+
+
+def test_the_worker_says_that_it_turns_and_how_long_it_rests(world: World) -> None:
+    world.updater.start("boot-1", "machine-1")
+    until(lambda: len(world.beats) > 4, "it beats")
+    assert all(0 <= rest <= module.WAIT_SECONDS_MAX for rest in world.beats)
+    assert 0.0 in world.beats
 
 
 def test_an_odd_event_does_not_deafen_the_device(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -103,3 +103,12 @@ def test_the_thread_polls_until_stopped() -> None:
     poller.stop()
     assert poller.connected() == ()
     assert not [thread for thread in threading.enumerate() if thread.name == "sensors"]
+
+
+def test_it_says_that_it_turns_after_each_reading() -> None:
+    clock, beats = Clock(), list[float]()
+    adapters = [simulated(clock, "a"), simulated(clock, "b", fails=0.0)]
+    SensorPoller(
+        adapters, 1.0, lambda reading: None, monotonic=clock, beat=lambda rest=0.0: beats.append(rest)
+    ).poll_due()
+    assert beats == [0.0, 0.0]

@@ -1,0 +1,26 @@
+"""The exit codes of `pyv-edge-agent`, for whatever starts it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+
+class Exit(enum.IntEnum):
+    """A member is the code; `sentence` says what it means to a person."""
+
+    sentence: str
+
+    def __new__(cls, value: int, sentence: str = "") -> Self:
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.sentence = sentence
+        return code
+
+    DONE = 0, "done; `run`: it was asked to end, and nothing that was queued is lost"
+    FAILED = 1, "it failed; one line on standard error says why and what to do"
+    USAGE = 2, "wrong usage: an option or argument that cannot be"
+    AMISS = 3, "`health`: the agent is not healthy; `drift`: the config drifted"
+    BUSY = 4, "`run`: another agent runs on the same state directory"
+    STUCK = 5, "`run`: its own watchdog ended it, because a part of it was stuck; the log says which"
+    UNSECURED = 6, "`run`: it was asked to end, and its queue could not be closed in time; the last second may be lost"
