@@ -13,8 +13,8 @@ from pyvorin_edge.canonical import canonical_bytes, config_hash, join_pointer
 from pyvorin_edge.config.document import problems, with_defaults
 from pyvorin_edge.config.formats import parse, sniff
 from pyvorin_edge.config.problem import ConfigError
-from pyvorin_edge.config.redaction import secret_pointers
-from pyvorin_edge.config.variables import references, substitute
+from pyvorin_edge.config.redaction import redact, secret_pointers
+from pyvorin_edge.config.variables import Reference, Values, references, substitute
 from pyvorin_edge.vocabulary import ConfigFormat
 
 
@@ -42,11 +42,23 @@ class Config:
         """The config hash (PROTOCOL 7), the same as the article's `config_hash` of the file."""
         return config_hash(self._declared)
 
-    def effective(self, env: Mapping[str, str]) -> dict[str, Any]:
-        """The document that the agent runs on: defaults merged, then substituted; ConfigError names what is unset."""
+    def references(self) -> tuple[Reference, ...]:
+        """Every `${…}` in it: what must be looked up on this device before `effective` can be asked."""
+        return references(self._declared)
+
+    def effective(self, env: Values) -> dict[str, Any]:
+        """The document that the agent runs on: defaults merged, then substituted; ConfigError names what is unset.
+
+        `env` holds the references' values by their `key`; for `${VAR}` that is its name, so os.environ will do.
+        """
         return substitute(with_defaults(self._declared), env)
 
-    def validate(self, env: Mapping[str, str]) -> None:
+    def shown(self, env: Values) -> dict[str, Any]:
+        """The effective document to be looked at: all that came through `${…}` or is secret by name is hidden."""
+        shown: dict[str, Any] = redact(self.effective(env), self._referring(), substituted=True)
+        return shown
+
+    def validate(self, env: Values) -> None:
         """Raise ConfigError with every problem of the effective document; values are never shown."""
         try:
             found = problems(self.effective(env), substituted=True)
@@ -55,18 +67,21 @@ class Config:
         if found:
             raise ConfigError(sorted(found, key=lambda problem: problem.pointer))
 
-    def effective_hash(self, env: Mapping[str, str], device_key: bytes) -> str:
+    def effective_hash(self, env: Values, device_key: bytes) -> str:
         """Hash of the effective document with each secret replaced by a digest under `device_key`.
 
         It tells that an environment override changed something without telling what (PROTOCOL 7). Secret is all that
         came through `${…}` and all that is secret by name.
         """
         effective = self.effective(env)
-        hidden = {reference.pointer for reference in references(with_defaults(self._declared))}
-        return config_hash(_digested(effective, "", hidden.union(secret_pointers(effective)), device_key))
+        hidden = self._referring().union(secret_pointers(effective))
+        return config_hash(_digested(effective, "", hidden, device_key))
+
+    def _referring(self) -> frozenset[str]:
+        return frozenset(reference.pointer for reference in self.references())
 
 
-def _digested(value: Any, pointer: str, hidden: set[str], key: bytes) -> Any:
+def _digested(value: Any, pointer: str, hidden: frozenset[str], key: bytes) -> Any:
     if pointer in hidden:
         return "hmac-sha256:" + hmac.new(key, canonical_bytes([pointer, value]), hashlib.sha256).hexdigest()
     match value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from pyv_edge_agent.logs import AgentLog
 from pyv_edge_agent.performer import ApplyError
 from pyv_edge_agent.privacy_firewall.engine import PrivacyFirewall
 from pyv_edge_agent.pulse import Pulse
+from pyv_edge_agent.secrecy import Secrecy
 from pyv_edge_agent.sensors.catalogue import adapters_of
 from pyv_edge_agent.sensors.interface import SensorError, SensorReading
 from pyv_edge_agent.sensors.polling import SensorPoller
@@ -53,6 +54,8 @@ class Place:
     fleet: Callable[[], Mapping[str, Any]]
     #: why orders cannot be made durable just now (a full disk); none = they can
     trouble: Callable[[], str | None] = lambda: None
+    #: what must not be said in /health or an error
+    secrecy: Secrecy = field(default_factory=Secrecy)
 
 
 class DailyWork:
@@ -102,11 +105,11 @@ class DailyWork:
 
     def document(self) -> dict[str, Any]:
         """The whole /health document, as the server shows it."""
-        return self._document(self._place.fleet())
+        return self._scrubbed(self._place.fleet())
 
     def health(self) -> dict[str, Any]:
         """The same without `fleet`: what the gate looks at and reports carry."""
-        return self._document(None)
+        return self._scrubbed(None)
 
     def stop(self) -> None:
         """Stop every part; what was read is in the queue's file when this returns."""
@@ -132,7 +135,7 @@ class DailyWork:
         try:
             take(section)
         except (SensorError, HealthServerError, QueueError, ValueError, OSError) as why:
-            return f"{name}: {why}"
+            return self._place.secrecy.scrub(f"{name}: {why}")
         self._sections[name] = section
         return None
 
@@ -223,6 +226,10 @@ class DailyWork:
                 logger.error("%s", why)
             except Exception:  # the loop's edge: one bad batch must not end all uploads
                 logger.exception("uploading failed")
+
+    def _scrubbed(self, fleet: Mapping[str, Any] | None) -> dict[str, Any]:
+        document: dict[str, Any] = self._place.secrecy.scrub_document(self._document(fleet))
+        return document
 
     def _document(self, fleet: Mapping[str, Any] | None) -> dict[str, Any]:
         poller = self._poller

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -41,12 +41,15 @@ from pyv_edge_agent.parcel import take_parcel
 from pyv_edge_agent.performer import Surroundings
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.pulse import Pulse
+from pyv_edge_agent.secrecy import Secrecy
 from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
 from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, held_releases, read_memory
+from pyv_edge_agent.values import secrets_among, values_of
 from pyv_edge_agent.watch import FileWatch
 from pyvorin_edge import topics
 from pyvorin_edge.cadence import RECONNECT_MAX_SECONDS
 from pyvorin_edge.config.problem import refuse
+from pyvorin_edge.config.variables import Reference, Values
 from pyvorin_edge.identity import DeviceId, device_id_of
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import Clock as ClockWord
@@ -94,10 +97,11 @@ class EdgeAgent:
         self._config_path = Path(config_path).absolute() if config_path else self._place.config
         self._options = options or AgentOptions()
         self._clock = Clock(self._options.clock)
-        self._log = AgentLog()
         #: where its threads say that they turn, for a watchdog
         self.pulse = Pulse()
         self._queue: CloudSyncQueue | None = None
+        self._secrecy = Secrecy()
+        self._log = AgentLog(scrub=self._secrecy.scrub)
         self._lock: int | None = None
         self._updater: OTAUpdater | None = None
         self._daily: DailyWork | None = None
@@ -201,7 +205,7 @@ class EdgeAgent:
             apply=daily.apply,
             health=daily.health,
             logs=self._log.lines.last,
-            environment=self._environment,
+            values=self._values,
             fetch=lambda link, topic: fetch_topic(link, self._passport(), topic),
             device_key=key,
             enrolled=where,
@@ -238,6 +242,7 @@ class EdgeAgent:
             reload=self._take_parcel if self._options.allow_config_reload else None,
             fleet=self._fleet,
             trouble=lambda: self._updater.trouble if self._updater is not None else None,
+            secrecy=self._secrecy,
         )
 
     def _open_queue(self, device_id: DeviceId) -> CloudSyncQueue:
@@ -280,10 +285,15 @@ class EdgeAgent:
         data = LiveFile(self._config_path).read()
         if data is None:
             raise refuse("", f"there is no config at {self._config_path}: provision, or name one with --config")
-        Config.from_bytes(data).validate(self._environment())
+        environment_of(self._place.env, os.environ)  # a broken file is told now, also if nothing refers to it
+        config = Config.from_bytes(data)
+        config.validate(self._values(config.references()))
 
-    def _environment(self) -> Mapping[str, str]:
-        return environment_of(self._place.env, os.environ)
+    def _values(self, references: Sequence[Reference]) -> Values:
+        """What they stand for here; those that are secret are never said aloud from now on."""
+        values = values_of(references, self._place, os.environ)
+        self._secrecy.learn(secrets_among(references, values))
+        return values
 
     def _fleet(self) -> Mapping[str, Any]:
         return fleet_facts(self._updater.device) if self._updater is not None else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -17,6 +17,7 @@ from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.interface import Link
 from pyvorin_edge.config.problem import ConfigError, refuse
+from pyvorin_edge.config.variables import Reference, Values
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import Cause, ConfigFormat
@@ -38,8 +39,8 @@ class Surroundings:
     health: Callable[[], dict[str, Any]]
     #: the last log lines
     logs: Callable[[int], tuple[str, ...]]
-    #: values for `${VAR}`
-    environment: Callable[[], Mapping[str, str]]
+    #: what a config's references stand for here, by their keys
+    values: Callable[[Sequence[Reference]], Values]
     #: bytes of a topic over HTTPS, none if that failed
     fetch: Callable[[Whereabouts, str], bytes | None]
     #: hides secrets in effective hashes
@@ -132,7 +133,7 @@ class Performer:
 
     def _stage(self, installed: Installed, data: bytes) -> ev.Event:
         try:
-            Config.from_bytes(data, installed.format).validate(self._around.environment())
+            self._validated(data, installed.format)
         except ConfigError as why:
             return ev.StageFailed(code=Cause.INVALID, detail=str(why))
         self._slots.keep(SlotKind.BLOBS, installed.file, data)
@@ -143,9 +144,9 @@ class Performer:
             data = self._slots.read(SlotKind.BLOBS, installed.file)
             if data is None:
                 return ev.SwitchFailed(code=Cause.DISK, detail=f"its file {installed.file[:12]}… is not in the store")
-            config = self._validated(data, installed.format)
+            config, values = self._validated(data, installed.format)
             self._live.put(data)
-            self._around.apply(config.effective(self._around.environment()))
+            self._around.apply(config.effective(values))
         except DiskError as why:
             return ev.SwitchFailed(code=Cause.DISK, detail=str(why))
         except (ConfigError, ApplyError) as why:
@@ -158,7 +159,8 @@ class Performer:
             found = self.read_live()
             if found is None:
                 raise refuse("", "there is no file")
-            effective = self._validated(found).effective(self._around.environment())
+            config, values = self._validated(found)
+            effective = config.effective(values)
         except ConfigError as why:
             logger.warning("the live config cannot be used (%s): the last good one is put back", why)
             back = self._switch(fallback)
@@ -188,14 +190,16 @@ class Performer:
             logger.error("%s", why)
             return None
 
-    def _validated(self, data: bytes, format: ConfigFormat | None = None) -> Config:
+    def _validated(self, data: bytes, format: ConfigFormat | None = None) -> tuple[Config, Values]:
+        """A config, and the values that it was found valid with; ConfigError."""
         config = Config.from_bytes(data, format)
-        config.validate(self._around.environment())
-        return config
+        values = self._around.values(config.references())
+        config.validate(values)
+        return config, values
 
     def _effective_hash(self, config: Config) -> str | None:
         try:
-            return config.effective_hash(self._around.environment(), self._around.device_key)
+            return config.effective_hash(self._around.values(config.references()), self._around.device_key)
         except ConfigError:
             return None
 

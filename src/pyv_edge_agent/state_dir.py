@@ -69,6 +69,11 @@ class StateDir:
         return self.root / "env"
 
     @property
+    def secrets(self) -> Path:
+        """Files for `${file:…}`, if they are to lie here: of this directory alone the config may name any."""
+        return self.root / "secrets"
+
+    @property
     def socket(self) -> Path:
         """Where the running agent takes commands of its owner."""
         return self.root / "agent.sock"

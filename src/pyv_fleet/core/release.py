@@ -6,7 +6,6 @@ from pyvorin_edge.config.document import problems, with_defaults
 from pyvorin_edge.config.formats import parse
 from pyvorin_edge.config.layers import golden_hash
 from pyvorin_edge.config.problem import ConfigError
-from pyvorin_edge.config.variables import references, substitute
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest, FleetName, digest_of
 from pyvorin_edge.orders import ConfigRef, Gate, OrderError, Release, decode_order, encode_order
@@ -58,12 +57,12 @@ def build_release(
 def refuse_config(blob: bytes, format: ConfigFormat) -> None:
     """ReleaseRefused with every problem of a config: it does not parse, or breaks the schema, or its `${…}` are broken.
 
-    The same functions that the device runs; only what its own environment gives cannot be known here.
+    The same functions that the device runs; only what its own variables, files and credentials give
+    cannot be known here.
     """
     try:
         declared = parse(blob, format)
         found = problems(with_defaults(declared))
-        substitute(declared, {reference.name: "x" for reference in references(declared)})
     except ConfigError as why:
         raise ReleaseRefused(tuple(str(problem) for problem in why.problems)) from None
     if found:

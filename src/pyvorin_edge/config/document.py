@@ -49,7 +49,7 @@ DEFAULTS: Final = with_defaults({})
 def problems(document: dict[str, Any], *, substituted: bool = False) -> tuple[Problem, ...]:
     """All that is wrong with a defaults-merged document, sorted by path; empty = valid.
 
-    Before substitution a string that holds `${…}` is only checked to be a string; after it (`substituted`) fully.
+    Before substitution a string that holds `${…}` is only checked to be well formed; after it (`substituted`) fully.
     """
     found = [*SCHEMA.problems(document, "", substituted)]
     for check in _BETWEEN_KEYS:

@@ -26,12 +26,13 @@ def secret_pointers(document: Any) -> tuple[str, ...]:
     return tuple(_secrets(document, ""))
 
 
-def redact(document: Any, also: frozenset[str] = frozenset()) -> Any:
+def redact(document: Any, also: frozenset[str] = frozenset(), *, substituted: bool = False) -> Any:
     """A copy with every secret value, and those at the pointers `also`, replaced by `[redacted]`.
 
-    A bare `${VAR}` stays readable: it names a secret and shows none.
+    A bare `${VAR}` stays readable: it names a secret and shows none. After substitution there are none left: what looks
+    like one is a value.
     """
-    return _redact(document, "", frozenset(secret_pointers(document)) | also)
+    return _redact(document, "", frozenset(secret_pointers(document)) | also, substituted)
 
 
 def _secrets(value: Any, pointer: str) -> Iterator[str]:
@@ -50,12 +51,12 @@ def _secrets(value: Any, pointer: str) -> Iterator[str]:
             yield pointer
 
 
-def _redact(value: Any, pointer: str, hidden: frozenset[str]) -> Any:
+def _redact(value: Any, pointer: str, hidden: frozenset[str], substituted: bool) -> Any:
     if pointer in hidden:
-        return value if isinstance(value, str) and refers(value) else REDACTED
+        return value if isinstance(value, str) and refers(value) and not substituted else REDACTED
     match value:
         case dict():
-            return {key: _redact(item, join_pointer(pointer, key), hidden) for key, item in value.items()}
+            return {key: _redact(item, join_pointer(pointer, key), hidden, substituted) for key, item in value.items()}
         case list():
-            return [_redact(item, join_pointer(pointer, str(i)), hidden) for i, item in enumerate(value)]
+            return [_redact(item, join_pointer(pointer, str(i)), hidden, substituted) for i, item in enumerate(value)]
     return value

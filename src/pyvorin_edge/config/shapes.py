@@ -10,6 +10,7 @@ import msgspec
 
 from pyvorin_edge.canonical import join_pointer
 from pyvorin_edge.config.problem import Problem
+from pyvorin_edge.config.variables import malformed
 
 #: The default of a key that may be missing, and then stays missing.
 ABSENT = msgspec.UNSET
@@ -25,7 +26,8 @@ class Shape(Protocol):
         """What a missing key means: a value, ABSENT or REQUIRED."""
 
     def problems(self, value: Any, pointer: str, substituted: bool) -> Iterator[Problem]:
-        """What is wrong with `value`; strings that still refer to `${…}` are let pass unless `substituted`."""
+        """What is wrong with `value`; unless `substituted`, a string that holds `${…}` is only checked
+        to be well formed."""
 
     def fill(self, value: Any) -> Any:
         """`value` with defaults in its missing keys; a value of another type is left as it is, for `problems`."""
@@ -91,7 +93,9 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(value, str):
             yield Problem(pointer, f"must be a string, not {_kind(value)}")
         elif not substituted and "${" in value:
-            return
+            why = malformed(value)
+            if why is not None:
+                yield Problem(pointer, why)
         elif self.nonempty and not value.strip():
             yield Problem(pointer, "must not be empty")
         elif len(value) > self.longest:

@@ -1,7 +1,12 @@
-"""`${VAR}`, `${VAR:-default}` and the escape `$${` in values, substituted after parsing (PROTOCOL 5, rule 13)."""
+"""References in values, substituted after parsing (PROTOCOL 5, rule 13).
+
+`${VAR}`, `${file:/path}` and `${credential:NAME}`, each perhaps with a default as in `${VAR:-default}`; `$${` stands
+for the letters. Nothing is read here: references come out as data, and a device hands in what they stand for.
+"""
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,10 +16,36 @@ import msgspec
 from pyvorin_edge.canonical import join_pointer
 from pyvorin_edge.config.problem import ConfigError, Problem
 
+_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+# No control character, and neither `$` nor `{`: a brace that was forgotten then ends at the next reference.
+_PATH: Final = r"/(?:(?!:-)[^${}\x00-\x1f\x7f]){1,1023}"
+_CREDENTIAL: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}"
+# No reference within a default: `${A:-${B}}` would end at the first brace, and not mean what it says.
+_DEFAULT: Final = r"(?:[^}$]|\$(?!\{))*"
 _TOKEN: Final = re.compile(
-    r"(?P<escape>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<given>:-(?P<default>[^}]*))?\}|(?P<broken>\$\{)"
+    rf"(?P<escape>\$\$\{{)"
+    rf"|\$\{{(?:file:(?P<file>{_PATH})|credential:(?P<credential>{_CREDENTIAL})|(?P<name>{_NAME}))"
+    rf"(?P<given>:-(?P<default>{_DEFAULT}))?\}}"
+    r"|(?P<broken>\$\{)"
 )
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MALFORMED: Final = (
+    "malformed ${…}: write ${NAME}, ${NAME:-default}, ${file:/path} or ${credential:NAME}, or $${ for the letters"
+)
+#: What `malformed` refuses, as one pattern over a whole string, in the dialect that JSON Schema has.
+WELL_FORMED: Final = (
+    r"^(?:\$\$\{"
+    rf"|\$\{{(?:file:{_PATH}|credential:{_CREDENTIAL}|{_NAME})(?::-{_DEFAULT})?\}}"
+    r"|(?!\$\$?\{)[\s\S])*$"
+)
+
+
+class Source(enum.Enum):
+    """Where a reference's value comes from."""
+
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    CREDENTIAL = "credential"
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -22,18 +53,37 @@ class Reference(msgspec.Struct, frozen=True):
 
     #: of the string that holds it
     pointer: str
+    #: of the variable or credential, or the file's absolute path
     name: str
-    #: none = it must be set
+    #: none = it must be there
     default: str | None
+    source: Source = Source.ENVIRONMENT
+
+    @property
+    def key(self) -> str:
+        """What `substitute` looks it up by: `NAME`, `file:/path` or `credential:NAME`."""
+        return self.name if self.source is Source.ENVIRONMENT else f"{self.source.value}:{self.name}"
 
 
-def substitute(document: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+class Unavailable(msgspec.Struct, frozen=True):
+    """Stands in the place of a value that cannot be had: why, in words that follow the reference's name."""
+
+    why: str
+    #: it is not there at all, so that a default counts; what is there and cannot be used is a problem in any case
+    absent: bool = False
+
+
+Values = Mapping[str, str | Unavailable]
+
+
+def substitute(document: dict[str, Any], values: Values) -> dict[str, Any]:
     """A new document with every reference replaced, in values only; ConfigError names all that are unset or malformed.
 
-    As in a shell, `${VAR:-default}` takes the default also when VAR is empty. What came from `env` is not read again.
+    `values` are by `Reference.key`. As in a shell, a default counts also when the value is empty. What came in is not
+    read again: a `${` in it stays.
     """
     found: list[Problem] = []
-    substituted: dict[str, Any] = _walk(document, "", env, found)
+    substituted: dict[str, Any] = _walk(document, "", values, found)
     if found:
         raise ConfigError(found)
     return substituted
@@ -47,45 +97,67 @@ def references(document: Any, pointer: str = "") -> tuple[Reference, ...]:
 def refers(text: str) -> bool:
     """Whether `text` is one reference without a default, and nothing else: then it shows no value."""
     whole = _TOKEN.fullmatch(text)
-    return whole is not None and whole["name"] is not None and whole["given"] is None
+    return whole is not None and whole["escape"] is None and whole["broken"] is None and whole["given"] is None
 
 
-def _walk(value: Any, pointer: str, env: Mapping[str, str], found: list[Problem]) -> Any:
+def malformed(text: str) -> str | None:
+    """What is wrong with the references in `text` as written; none if they are well formed."""
+    return _MALFORMED if any(token["broken"] for token in _TOKEN.finditer(text)) else None
+
+
+def _walk(value: Any, pointer: str, values: Values, found: list[Problem]) -> Any:
     match value:
         case str():
-            return _TOKEN.sub(lambda token: _value_of(token, pointer, env, found), value)
+            return _TOKEN.sub(lambda token: _value_of(token, pointer, values, found), value)
         case dict():
-            return {key: _walk(item, join_pointer(pointer, key), env, found) for key, item in value.items()}
+            return {key: _walk(item, join_pointer(pointer, key), values, found) for key, item in value.items()}
         case list():
-            return [_walk(item, join_pointer(pointer, str(i)), env, found) for i, item in enumerate(value)]
+            return [_walk(item, join_pointer(pointer, str(i)), values, found) for i, item in enumerate(value)]
     return value
 
 
-def _value_of(token: re.Match[str], pointer: str, env: Mapping[str, str], found: list[Problem]) -> str:
+def _value_of(token: re.Match[str], pointer: str, values: Values, found: list[Problem]) -> str:
     if token["escape"]:
         return "${"
-    if token["broken"]:
-        found.append(Problem(pointer, "malformed ${…}: write ${NAME} or ${NAME:-default}, or $${ for the letters"))
+    reference = _reference(token, pointer)
+    if reference is None:
+        found.append(Problem(pointer, _MALFORMED))
         return ""
-    name, default = token["name"], token["default"]
-    value = env.get(name)
-    if default is not None and not value:
-        return default
+    value = values.get(reference.key)
+    absent = not value or (isinstance(value, Unavailable) and value.absent)
+    if reference.default is not None and absent:
+        return reference.default
+    why = _fault(reference, value)
+    if why is not None:
+        found.append(Problem(pointer, why))
+    return value if isinstance(value, str) and why is None else ""
+
+
+def _fault(reference: Reference, value: str | Unavailable | None) -> str | None:
+    what = "variable" if reference.source is Source.ENVIRONMENT else reference.source.value
     if value is None:
-        found.append(Problem(pointer, f"variable {name} is not set, and no default is given as in ${{{name}:-…}}"))
-        return ""
+        return f"{what} {reference.name} is not set, and no default is given as in ${{{reference.key}:-…}}"
+    if isinstance(value, Unavailable):
+        return f"{what} {reference.name}: {value.why}"
     if _SURROGATE.search(value):
-        found.append(Problem(pointer, f"the value of variable {name} is not UTF-8"))
-        return ""
-    return value
+        return f"the value of {what} {reference.name} is not UTF-8"
+    return None
+
+
+def _reference(token: re.Match[str], pointer: str) -> Reference | None:
+    for source, group in ((Source.ENVIRONMENT, "name"), (Source.FILE, "file"), (Source.CREDENTIAL, "credential")):
+        if token[group]:
+            return Reference(pointer, token[group], token["default"], source)
+    return None
 
 
 def _references(value: Any, pointer: str) -> Iterator[Reference]:
     match value:
         case str():
             for token in _TOKEN.finditer(value):
-                if token["name"]:
-                    yield Reference(pointer, token["name"], token["default"])
+                found = _reference(token, pointer)
+                if found is not None:
+                    yield found
         case dict():
             for key, item in value.items():
                 yield from _references(item, join_pointer(pointer, key))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyv_edge_agent.config import Config
+from pyvorin_edge.config.document import SCHEMA
 from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.config.shapes import ListOf, Table, Text
 
 TOML = '[cloud]\nenabled = true\nendpoint = "https://api.example.com/v1"\napi_key = "${API_KEY}"\n'
 KEY = b"k" * 32
@@ -81,3 +87,52 @@ def test_the_effective_hash_cannot_be_guessed_without_the_device_key() -> None:
     assert config.effective_hash({}, KEY) != config.effective_hash({}, b"o" * 32)
     plain = Config({"health": {"port": 9}})
     assert plain.effective_hash({}, KEY) != Config({"health": {"port": 8}}).effective_hash({}, KEY)
+
+
+def test_files_and_credentials_are_listed_and_taken_by_key() -> None:
+    config = Config({"cloud": {"api_key": "${file:/run/key}", "endpoint": "${credential:where:-https://d.example}"}})
+    assert [reference.key for reference in config.references()] == ["file:/run/key", "credential:where"]
+    effective = config.effective({"file:/run/key": "k"})
+    assert (effective["cloud"]["api_key"], effective["cloud"]["endpoint"]) == ("k", "https://d.example")
+
+
+def test_what_is_shown_hides_all_that_came_through_a_reference() -> None:
+    config = Config(
+        {"cloud": {"api_key": "${A}", "endpoint": "https://h/?k=${file:/k}"}, "logging": {"level": "DEBUG"}}
+    )
+    shown = config.shown({"A": "${looks_like_a_name}", "file:/k": "hunter2"})
+    assert shown["cloud"]["endpoint"] == shown["cloud"]["api_key"] == "[redacted]"
+    assert shown["logging"]["level"] == "DEBUG"
+
+
+def test_the_effective_hash_holds_files_only_under_the_devices_key() -> None:
+    config = Config({"cloud": {"endpoint": "${file:/where}"}})
+    one, other = ({"file:/where": value} for value in ("https://a.example", "https://b.example"))
+    assert config.effective_hash(one, KEY) == config.effective_hash(one, KEY) != config.effective_hash(other, KEY)
+    assert config.effective_hash(one, KEY) != config.effective_hash(one, b"o" * 32)
+
+
+@given(st.text(min_size=4, alphabet="qxz:/@[]%\u2100\n").map(lambda text: f"ZZ{text}"))
+def test_no_problem_shows_a_value_that_came_through_a_reference(secret: str) -> None:
+    """Every text that the document has, filled from a file: whatever is wrong with it, the value is not told."""
+    told: list[str] = []
+    for document in every_text(SCHEMA, "${file:/k}"):
+        document.setdefault("cloud", {}).setdefault("enabled", True)
+        try:
+            Config(document).validate({"file:/k": secret, "file:/url": f"https://h:{secret}/"})
+        except ConfigError as why:
+            told.extend(problem.message for problem in why.problems)
+    assert told
+    assert not [message for message in told if "ZZ" in message]
+
+
+def every_text(shape: Any, text: str) -> Iterator[Any]:
+    """Values of the shape with `text`, alone, or within a URL, in one place each."""
+    match shape:
+        case Text():
+            yield from (text, f"https://{text}", f"https://h:{text}/")
+        case Table():
+            for key, inner in shape.keys.items():
+                yield from ({key: value} for value in every_text(inner, text))
+        case ListOf():
+            yield from ([value] for value in every_text(shape.item, text))

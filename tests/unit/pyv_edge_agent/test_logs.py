@@ -49,6 +49,20 @@ def test_the_level_may_change_and_text_is_plain(log: AgentLog, said: io.StringIO
     assert "DEBUG pyv_edge_agent.test: now heard" in heard
 
 
+def test_what_must_not_be_said_is_in_no_line_no_traceback_and_no_memory(said: io.StringIO) -> None:
+    log = AgentLog(said, scrub=lambda text: text.replace("hunter2", "[redacted]"))
+    for form in ("json", "text"):
+        log.configure({"level": "INFO", "format": form})
+        try:
+            raise ValueError("hunter2")
+        except ValueError:
+            logger.exception("refused %s", "hunter2")
+    heard = said.getvalue() + "".join(log.lines.last(10))
+    log.close()
+    assert heard.count("refused [redacted]") == 4
+    assert "hunter2" not in heard
+
+
 def test_only_the_last_lines_are_kept_and_none_is_endless(log: AgentLog) -> None:
     log.configure({"level": "INFO", "format": "json"})
     for number in range(LINES_KEPT + 10):

@@ -60,7 +60,8 @@ def updater(fleet: Fleet, slots: Slots, tmp_path: Path) -> Iterator[OTAUpdater]:
     (tmp_path / "config.toml").write_bytes(b"")
     device = wake(Facts(device_id=DEVICE, agent_version="1"), Memory(), from_key(public_bytes(fleet.root)))
     around = Surroundings(
-        apply=lambda effective: None, health=lambda: {"status": "healthy"}, logs=lambda count: (), environment=dict,
+        apply=lambda effective: None, health=lambda: {"status": "healthy"}, logs=lambda count: (),
+        values=lambda references: {},
         fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(),
     )  # fmt: skip
     disk = Disk(Journal(tmp_path), slots, LiveFile(tmp_path / "config.toml"))

@@ -63,7 +63,7 @@ class World:
         self.later: list[ev.Event] = []
         around = Surroundings(
             apply=self._apply, health=lambda: {"status": "healthy"}, logs=lambda count: ("a line",) * count,
-            environment=lambda: self.environment, fetch=lambda where, topic: f"{where.mqtt[0]} {topic}".encode(),
+            values=lambda references: self.environment, fetch=lambda where, topic: f"{where.mqtt[0]} {topic}".encode(),
             device_key=b"key", enrolled=HOME,
         )  # fmt: skip
         self.performer = Performer(self.slots, self.live, self.link, around, self.later.append)

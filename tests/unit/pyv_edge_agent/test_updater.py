@@ -84,7 +84,7 @@ class World:
         facts = Facts(device_id=DEVICE, agent_version="1", limits=Limits(health_idle_seconds=0.05))
         device = wake(facts, read_memory(self.journal), from_key(bytes(32)))
         around = Surroundings(
-            apply=self.applied.append, health=self._health, logs=lambda count: (), environment=dict,
+            apply=self.applied.append, health=self._health, logs=lambda count: (), values=lambda references: {},
             fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(),
         )  # fmt: skip
         disk = Disk(self.journal, Slots(self.root / "store"), LiveFile(self.root / "config.toml"))

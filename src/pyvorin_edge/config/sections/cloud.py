@@ -41,8 +41,8 @@ def _endpoint_fault(endpoint: str, *, with_key: bool) -> str | None:
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname, parts.port
-    except ValueError as why:
-        return f"is no URL: {why}"
+    except ValueError:  # its words may quote the value, which may be secret
+        return "is no URL"
     if parts.scheme not in ("http", "https") or not host:
         return "must be an http or https URL with a host"
     if parts.scheme == "http" and with_key and not is_loopback(host):

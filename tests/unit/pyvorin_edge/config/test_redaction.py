@@ -35,5 +35,9 @@ def test_a_bare_reference_stays_readable_and_a_default_does_not() -> None:
     assert redact({"api_key": "${KEY}", "token": "${T:-hunter2}"}) == {"api_key": "${KEY}", "token": REDACTED}
 
 
+def test_after_substitution_nothing_is_a_reference() -> None:
+    assert redact({"api_key": "${KEY}"}, substituted=True) == {"api_key": REDACTED}
+
+
 def test_further_pointers_can_be_hidden() -> None:
     assert redact({"a": {"b": [1, 2]}}, frozenset({"/a/b/1"})) == {"a": {"b": [1, REDACTED]}}
