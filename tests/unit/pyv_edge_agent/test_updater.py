@@ -109,7 +109,7 @@ def test_a_start_is_counted_on_disk_before_the_first_word_is_said(world: World) 
     world.updater.start("boot-1", "machine-1")
     assert world.link.me == Self(device_id=DEVICE, boot=1, boot_id="boot-1")
     world.updater.connected(1, Whereabouts())
-    until(lambda: bool(world.link.reports), "a report on connect")
+    until(lambda: bool(world.link.boots_on_disk), "a report on connect")
     assert (world.link.reports[0].boot, world.link.boots_on_disk[0]) == (1, 1)
 
 
