@@ -15,12 +15,13 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from pyvorin_edge.packaging.admission import Admission
 from pyvorin_edge.packaging.errors import BundleError
 from pyvorin_edge.packaging.files import read_limited, sync_directory, write_durably
 from pyvorin_edge.packaging.limits import DEFAULT_LIMITS, BundleLimits
 from pyvorin_edge.packaging.manifest import Manifest, parse_manifest
-from pyvorin_edge.packaging.paths import MANIFEST_NAME, Paths, parents_of
-from pyvorin_edge.packaging.tape import BLOCK_BYTES, CHUNK_BYTES, END, GZIP_FRAME, Member, Tape, header_of
+from pyvorin_edge.packaging.paths import MANIFEST_NAME, parents_of
+from pyvorin_edge.packaging.tape import BLOCK_BYTES, END, GZIP_FRAME, Member, Tape, header_of
 from pyvorin_edge.packaging.tree import check_listing, chunks_of
 from pyvorin_edge.vocabulary import BundleFault
 
@@ -79,45 +80,22 @@ def unpack(archive: BinaryIO, into: Path, limits: BundleLimits = DEFAULT_LIMITS)
     into.mkdir(exist_ok=True)
     if into.is_symlink() or next(into.iterdir(), None) is not None:
         raise BundleError(BundleFault.OCCUPIED, str(into), "something is in it, or it is a link")
-    tape = Tape(archive)
-    laying = _Laying(into, limits)
+    tape, admission, laying = Tape(archive), Admission(limits), _Laying(into)
     while (member := tape.member()) is not None:
-        laying.admit(member)
-        laying.write(member, tape)
-        tape.skip_padding(member)
+        admission.admit(member)
+        laying.write(member, tape.content(member))
+    admission.finish()
     laying.finish()
 
 
 class _Laying:
-    """The files laid down so far: what may follow, and which directories wait for their fsync."""
+    """Files laid down below a directory, and the directories that wait for their fsync."""
 
-    def __init__(self, into: Path, limits: BundleLimits) -> None:
+    def __init__(self, into: Path) -> None:
         self._into = into
-        self._limits = limits
-        self._paths = Paths()
         self._directories: dict[str, None] = {}
-        self._last: str | None = None
-        self._files = self._total = 0
 
-    def admit(self, member: Member) -> None:
-        """Refuse before a byte of it is read what is out of order, clashes, or is too large."""
-        if self._last is None:
-            self._admit_manifest(member)
-            return
-        if self._last != MANIFEST_NAME and member.path <= self._last:
-            raise BundleError(BundleFault.ARCHIVE, member.path, "it is not in the order of paths")
-        self._paths.add(member.path)
-        self._last = member.path
-        self._files += 1
-        self._total += member.size
-        if self._files > self._limits.files:
-            raise BundleError(BundleFault.LIMIT, member.path, f"more than {self._limits.files} files")
-        if member.size > self._limits.file_bytes:
-            raise BundleError(BundleFault.LIMIT, member.path, f"{member.size} bytes, at most {self._limits.file_bytes}")
-        if self._total > self._limits.total_bytes:
-            raise BundleError(BundleFault.LIMIT, member.path, f"more than {self._limits.total_bytes} bytes in all")
-
-    def write(self, member: Member, tape: Tape) -> None:
+    def write(self, member: Member, chunks: Iterator[bytes]) -> None:
         """Its bytes into a fresh file, fsynced."""
         for parent in parents_of(member.path):
             if parent not in self._directories:
@@ -127,10 +105,7 @@ class _Laying:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self._into / member.path, flags, mode)
         try:
-            left = member.size
-            while left:
-                chunk = tape.take(min(left, CHUNK_BYTES))
-                left -= len(chunk)
+            for chunk in chunks:
                 _write_all(descriptor, chunk)
             os.fsync(descriptor)
         finally:
@@ -138,18 +113,9 @@ class _Laying:
 
     def finish(self) -> None:
         """Every directory's names made durable, innermost first."""
-        if self._last in (None, MANIFEST_NAME):
-            raise BundleError(BundleFault.ARCHIVE, "archive", "it holds no file")
         for directory in sorted(self._directories, reverse=True):
             sync_directory(self._into / directory)
         sync_directory(self._into)
-
-    def _admit_manifest(self, member: Member) -> None:
-        if member.path != MANIFEST_NAME or member.executable:
-            raise BundleError(BundleFault.ARCHIVE, member.path, f"the first file must be a plain {MANIFEST_NAME}")
-        if member.size > self._limits.manifest_bytes:
-            raise BundleError(BundleFault.LIMIT, MANIFEST_NAME, f"more than {self._limits.manifest_bytes} bytes")
-        self._last = MANIFEST_NAME
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

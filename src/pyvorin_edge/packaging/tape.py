@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 import msgspec
@@ -36,11 +37,6 @@ class Member(msgspec.Struct, frozen=True):
     #: bytes
     size: int
     executable: bool
-
-    @property
-    def padding(self) -> int:
-        """Zero bytes after its content, up to a whole block."""
-        return -self.size % BLOCK_BYTES
 
 
 class Tape:
@@ -71,9 +67,14 @@ class Tape:
         taken, self._waiting = self._waiting[:size], self._waiting[size:]
         return taken
 
-    def skip_padding(self, member: Member) -> None:
-        """Past the zeros after a file; BundleError if they are none."""
-        if self.take(member.padding).strip(b"\0"):
+    def content(self, member: Member) -> Iterator[bytes]:
+        """The file's bytes, to be read to their end before the next header; BundleError if its padding is no zeros."""
+        left = member.size
+        while left:
+            chunk = self.take(min(left, CHUNK_BYTES))
+            left -= len(chunk)
+            yield chunk
+        if self.take(-member.size % BLOCK_BYTES).strip(b"\0"):
             raise BundleError(BundleFault.ARCHIVE, member.path, "bytes hide in its padding")
 
     def _refuse_more(self) -> None:
