@@ -294,12 +294,13 @@ class FleetClient:
                 return
 
     def _answer(
-        self, method: str, path: str, body: bytes | None = None, *, query: Mapping[str, Any] | None = None
-    ) -> httpx.Response:
+        self, method: str, path: str, body: bytes | None = None, *,
+        query: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:  # fmt: skip
         wanted = {key: value for key, value in (query or {}).items() if value is not None}
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        stated = headers or ({"Content-Type": "application/json"} if body is not None else {})
         with self._reaching():
-            request = self._http.build_request(method, path, content=body, params=wanted, headers=headers)
+            request = self._http.build_request(method, path, content=body, params=wanted, headers=stated)
             response = self._acted(request) if method == "POST" else self._http.send(request)
         if response.status_code >= 400:
             raise error_of(response.status_code, response.content)

@@ -186,6 +186,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
     from pyv_fleet.engine.assembly import Surroundings, assemble
     from pyv_fleet.engine.desk import Addresses
     from pyv_fleet.engine.polls import PollPlan
+    from pyv_fleet.store.bundle_files import BundleFiles
     from pyv_fleet.trust.signing import DirectiveSigner
     from pyvorin_edge.report import JoinLink
 
@@ -200,6 +201,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
         broker=broker,
         link=lambda: JoinLink(mqtt=(mqtt,), http=(api,), ca_pem=(ca,)),
         addresses=Addresses(broker=mqtt, api=api),
+        bundles=BundleFiles(data / "bundles", settings.bundles.max_bytes),
         article_channel=settings.article.channel,
         polls=PollPlan(
             addresses={one.device_id: parse_address(one.url) for one in settings.poller.devices},
@@ -228,6 +230,7 @@ class _Bell:
 
 def _api_context(settings: Settings, engine: Engine, authority: Authority, broker: Broker) -> ApiContext:
     from pyv_fleet.api.context import ApiContext
+    from pyv_fleet.api.slots import Slots
     from pyv_fleet.core.access import Doors
 
     return ApiContext(
@@ -240,6 +243,7 @@ def _api_context(settings: Settings, engine: Engine, authority: Authority, broke
         broker_pid=lambda: getattr(broker, "pid", None),
         backlog=lambda: engine.intake.backlog,
         polls=lambda: engine.polls.outcomes,
+        downloads=Slots(settings.bundles.downloads_max, settings.bundles.downloads_per_device_max),
     )
 
 

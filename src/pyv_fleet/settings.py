@@ -54,6 +54,17 @@ class BrokerSection(_Section, frozen=True, kw_only=True):
     url: str = ""
 
 
+class BundleSettings(_Section, frozen=True, kw_only=True):
+    """Bundles: how large, and how many downloads at the same time."""
+
+    #: bytes of one archive
+    max_bytes: Annotated[int, Meta(ge=1)] = 256 * 1024 * 1024
+    #: in all; who comes too many is told to come again
+    downloads_max: Annotated[int, Meta(ge=1)] = 64
+    #: of one device
+    downloads_per_device_max: Annotated[int, Meta(ge=1)] = 2
+
+
 class StoreSettings(_Section, frozen=True, kw_only=True):
     """Where the controller remembers; empty = SQLite in its home."""
 
@@ -96,6 +107,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     page: PageSettings = PageSettings()
     broker: BrokerSection = BrokerSection()
     store: StoreSettings = StoreSettings()
+    bundles: BundleSettings = BundleSettings()
     article: ArticleSettings = ArticleSettings()
     poller: PollerSettings = PollerSettings()
 

@@ -25,6 +25,7 @@ from pyv_fleet.engine.desk import Addresses, Desk
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.polls import PollPlan
 from pyv_fleet.link.interface import Incoming
+from pyv_fleet.store.bundle_files import BundleFiles
 from pyv_fleet.store.database import Database
 from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority
@@ -213,6 +214,7 @@ async def bench(
                 broker=None,
                 link=lambda: JoinLink(mqtt=("mqtt.test:8883",), http=(), ca_pem=()),
                 addresses=Addresses(broker="mqtt.test:8883", api="https://api.test"),
+                bundles=BundleFiles(root / "bundles", 1024 * 1024),
                 article_channel=article_channel,
                 polls=polls,
             )

@@ -17,6 +17,7 @@ from pyv_fleet.core.release import build_release
 from pyv_fleet.core.views import RolloutSpec
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.goldens import assignment_of
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import Heard
@@ -27,6 +28,7 @@ from pyv_fleet.engine.rollouts import Rollouts
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import channels, devices, fleet, releases, status
 from pyv_fleet.store import orders as directives
+from pyv_fleet.store.bundle_files import BundleFiles
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.database import Database
 from pyv_fleet.store.devices import DeviceRecord
@@ -44,10 +46,11 @@ START = 1_700_000_000_000
 class Rehearsal:
     """A fleet of scripted devices under real controller parts. `sick` versions go back by their gate, and so on."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, directory: Path) -> None:
         self.now = START
         self._random = 0
         self.database = database
+        self.directory = directory
         self.hears = True
         #: versions that devices refuse, go back from, or become unhealthy under once they took them
         self.refused: set[str] = set()
@@ -58,6 +61,7 @@ class Rehearsal:
         self.rollouts: Rollouts
         self.rollbacks: Rollbacks
         self.releases: Releases
+        self.bundles: Bundles
 
     async def open(self) -> None:
         """Found the fleet, or come back to it after a restart."""
@@ -71,7 +75,8 @@ class Rehearsal:
         audit, self.alerting = AuditLog(self.ground), Alerting(self.ground)
         self.rollouts = Rollouts(self.ground, trust, self.orders, audit, self.alerting, lambda: self.hears)
         self.rollbacks = Rollbacks(self.ground, trust, self.orders, audit, self.rollouts)
-        self.releases = Releases(self.ground, trust, self.orders, audit)
+        self.bundles = Bundles(self.ground, audit, BundleFiles(self.directory / "bundles", 1024 * 1024))
+        self.releases = Releases(self.ground, trust, self.orders, audit, self.bundles)
         await self.rollouts.reenter()
         await self.rollbacks.reenter()
 
@@ -201,7 +206,7 @@ class Rehearsal:
 async def rehearsal(path: Path) -> AsyncIterator[Rehearsal]:
     """On a store of its own in `path`; open it twice and the second is the controller after a restart."""
     database = await Database.open(f"sqlite+aiosqlite:///{path / 'fleet.db'}")
-    stage = Rehearsal(database)
+    stage = Rehearsal(database, path)
     try:
         await stage.open()
         yield stage

@@ -13,6 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from pyv_fleet.api import (
     article,
+    bundles,
     channels,
     device_link,
     devices,
@@ -35,7 +36,7 @@ from pyv_fleet.api.idempotency import claim, remembering
 
 BODY_BYTES_MAX: Final = 256 * 1024
 _NOUNS: Final = (
-    fleet, devices, drift, releases, channels, rollouts, rollbacks, tokens, trust, records, events, metrics,
+    fleet, devices, drift, releases, bundles, channels, rollouts, rollbacks, tokens, trust, records, events, metrics,
     enrolment, device_link, article,
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
 from litestar.types import Scope
 
+from pyv_fleet.api.slots import Slots
 from pyv_fleet.core.access import Caller, Doors
 from pyv_fleet.core.words import PollOutcome
 from pyv_fleet.engine.desk import Desk
@@ -51,6 +52,8 @@ class ApiContext:
     backlog: Callable[[], int] = lambda: 0
     #: polls since the start, by how they went
     polls: Callable[[], Mapping[PollOutcome, int]] = dict
+    #: of bundles
+    downloads: Slots = field(default_factory=lambda: Slots(64, 2))
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Kept = field(default_factory=Kept)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pyv_fleet.cli import bundles
 from pyv_fleet.cli.filters import version_option
 from pyv_fleet.cli.output import Column, show_list, show_one
 from pyv_fleet.cli.session import CliError, Exit, Session, naming, with_session
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pyvorin_edge.orders import Release
     from pyvorin_edge.vocabulary import ConfigFormat
 
+existing = click.Path(path_type=Path, exists=True)
 existing_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -45,25 +47,35 @@ def release_terms(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @group.command()
 @release_terms
+@click.option("--bundle", type=existing, help="A directory to sign and pack, or an archive.")
 @with_session
-def create(session: Session, config: Path, skip_validation: bool, **terms: Any) -> None:
+def create(session: Session, config: Path, skip_validation: bool, bundle: Path | None, **terms: Any) -> None:
     """Check, build, sign with the operator's release key, and publish: one step."""
-    blob = config.read_bytes()
-    release = _built(session, config, blob, skip_validation=skip_validation, **terms)
-    envelope = _signed(release, session.home / session.context.release_key)
-    _publish(session, envelope, blob, unchecked=skip_validation)
+    blob, key = config.read_bytes(), session.home / session.context.release_key
+    if bundle is None:
+        release = _built(session, config, blob, skip_validation=skip_validation, **terms)
+        _publish(session, _signed(release, key), blob, unchecked=skip_validation)
+        return
+    with bundles.archive_of(bundle, terms["version"], key) as archive:
+        named = bundles.reference_to(archive)
+        release = _built(session, config, blob, skip_validation=skip_validation, bundle=named, **terms)
+        envelope = _signed(release, key)
+        bundles.upload(session, archive)
+        _publish(session, envelope, blob, unchecked=skip_validation)
 
 
 @group.command()
 @release_terms
+@click.option("--bundle", type=existing_file, help="An archive of `pyv-edge-sign --archive`.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the unsigned release is written.")
 @with_session
-def build(session: Session, out: Path, config: Path, **terms: Any) -> None:
+def build(session: Session, out: Path, config: Path, bundle: Path | None, **terms: Any) -> None:
     """Check and build a release, unsigned."""
     from pyv_fleet.durable import write_durably
     from pyvorin_edge.orders import encode_order
 
-    write_durably(out, encode_order(_built(session, config, config.read_bytes(), **terms)), mode=0o644)
+    named = bundles.reference_to(bundle) if bundle is not None else None
+    write_durably(out, encode_order(_built(session, config, config.read_bytes(), bundle=named, **terms)), mode=0o644)
 
 
 @group.command()
@@ -84,14 +96,17 @@ def sign(session: Session, release: Path, key: Path | None, out: Path) -> None:
 @group.command()
 @click.argument("envelope", type=existing_file)
 @click.option("--config", type=existing_file, required=True, help="The config that it names.")
+@click.option("--bundle", type=existing_file, help="The archive that it names.")
 @with_session
-def publish(session: Session, envelope: Path, config: Path) -> None:
-    """Upload a signed release and its config."""
+def publish(session: Session, envelope: Path, config: Path, bundle: Path | None) -> None:
+    """Upload a signed release, its config and its bundle."""
     from pyvorin_edge.envelope import open_envelope
 
     signed = envelope.read_bytes()
     with naming(envelope):
         open_envelope(signed)
+    if bundle is not None:
+        bundles.upload(session, bundle)
     _publish(session, signed, config.read_bytes(), unchecked=False)
 
 
@@ -115,7 +130,7 @@ def show(session: Session, ref: str) -> None:
 @click.argument("ref")
 @with_session
 def verify(session: Session, ref: str) -> None:
-    """Verify a published release here: chain of trust, signature, digest, config, golden hash."""
+    """Verify a published release here: chain of trust, signature, digest, config, golden hash, bundle."""
     from pyv_fleet.core.release import refuse_mismatch
     from pyvorin_edge import orders
     from pyvorin_edge.envelope import TYPE_RELEASE, open_envelope
@@ -133,6 +148,9 @@ def verify(session: Session, ref: str) -> None:
         raise CliError(f"{view.version}: its digest is not the one named")
     release = orders.decode_order(envelope.payload, orders.Release)
     refuse_mismatch(release, client.blob(release.config.sha256))
+    if release.bundle is not None:
+        manifest = bundles.verify_published(session, release.bundle, trust)
+        session.say(f"bundle {manifest.bundle_name} {manifest.version}: signed, {len(manifest.files)} files as listed")
     show_one(session, view, _FIELDS)
     session.say(f"{view.version}: signed by the release role, config and golden hash as named")
 
@@ -186,6 +204,7 @@ _FIELDS = (
     Column("digest", lambda r: r.digest),
     Column("config", lambda r: r.config_sha256),
     Column("format", lambda r: r.format),
+    Column("bundle", lambda r: f"{r.bundle.name} {r.bundle.version}" if r.bundle else ""),
     Column("golden hash", lambda r: r.golden_hash),
     Column("security", lambda r: r.security),
     Column("floor", lambda r: r.floor),

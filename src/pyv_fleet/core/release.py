@@ -8,7 +8,7 @@ from pyvorin_edge.config.layers import golden_hash
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest, FleetName, digest_of
-from pyvorin_edge.orders import ConfigRef, Gate, OrderError, Release, decode_order, encode_order
+from pyvorin_edge.orders import BundleRef, ConfigRef, Gate, OrderError, Release, decode_order, encode_order
 from pyvorin_edge.vocabulary import ConfigFormat
 
 
@@ -30,6 +30,7 @@ def build_release(
     security: int = 0,
     floor: int = 0,
     open_pointers: tuple[str, ...] = (),
+    bundle: BundleRef | None = None,
     skip_validation: bool = False,
 ) -> Release:
     """The release to sign for a config's bytes; ReleaseRefused if the config is wrong in syntax or sense.
@@ -45,6 +46,7 @@ def build_release(
         version=version,
         config=ConfigRef(sha256=digest_of(blob), size=len(blob), format=format),
         golden_hash=_golden_hash(blob, format),
+        bundle=bundle,
         form="sorted-json-1",
         open=open_pointers,
         security=security,

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from pyv_fleet.core.polling import PolledView
 from pyv_fleet.core.words import ActOutcome, AlertState, RolloutState, Verdict, WaveState
+from pyvorin_edge.orders import BundleRef
 from pyvorin_edge.vocabulary import (
     ConfigFormat,
     Connectivity,
@@ -142,7 +143,7 @@ class AttentionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseView(msgspec.Struct, frozen=True, kw_only=True):
-    """A published release."""
+    """A published release, and the bundle that it names, if it does."""
 
     digest: str
     version: str
@@ -155,6 +156,7 @@ class ReleaseView(msgspec.Struct, frozen=True, kw_only=True):
     published_by: str
     #: channels that have it as a rule's release now
     channels: tuple[str, ...] = ()
+    bundle: BundleRef | None = None
 
 
 class ReleaseUpload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
 from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.channels import Channels
 from pyv_fleet.engine.desk import Addresses, Desk, Parts
 from pyv_fleet.engine.devices import Devices
@@ -43,6 +44,7 @@ from pyv_fleet.link.interface import Publisher
 from pyv_fleet.link.mqtt import LinkSettings, MqttLink
 from pyv_fleet.store import channels
 from pyv_fleet.store import fleet as fleets
+from pyv_fleet.store.bundle_files import BundleFiles
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.database import Database
 from pyv_fleet.trust.authority import Authority
@@ -69,6 +71,8 @@ class Surroundings:
     #: where the fleet is, as a device that joins is told
     link: Callable[[], JoinLink]
     addresses: Addresses
+    #: where bundles lie
+    bundles: BundleFiles
     article_channel: str | None = None
     polls: PollPlan = field(default_factory=PollPlan)
 
@@ -96,6 +100,7 @@ class Engine:
         self.sweeps = Sweeps(ground, trust, self.orders, self.alerting)
         self._revocation = Revocation(ground, around.authority, around.broker)
         self.tokens = Tokens(ground, audit, server_ca_spki_sha256=around.authority.server_ca_spki_sha256)
+        self._bundles = Bundles(ground, audit, around.bundles)
         self._telemetry = Telemetry(ground, self.tokens)
         self.polls = Polls(ground, around.polls)
         steps = Steps(ground.clock, around.monotonic)
@@ -134,7 +139,8 @@ class Engine:
             requests=requests,
             telemetry=self._telemetry,
             article=ArticleHttp(ground, goldens, self.alerting),
-            releases=Releases(ground, trust, self.orders, audit),
+            releases=Releases(ground, trust, self.orders, audit, self._bundles),
+            bundles=self._bundles,
             rollouts=self.rollouts,
             rollbacks=self.rollbacks,
             answers=Answers(ground),
@@ -221,6 +227,7 @@ class Engine:
     async def _forget(self) -> None:
         await self.sweeps.forget()
         await self._telemetry.forget_old()
+        await self._bundles.forget()
 
 
 async def found_fleet(database: Database, name: str, root_key: str, now_ms: int) -> None:

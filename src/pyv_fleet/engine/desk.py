@@ -35,6 +35,7 @@ from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp
 from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.channels import Channels
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
@@ -85,6 +86,7 @@ class Parts:
     telemetry: Telemetry
     article: ArticleHttp
     releases: ReleaseDesk
+    bundles: Bundles
     rollouts: RolloutDesk
     rollbacks: RollbackDesk
     answers: Answers
@@ -102,6 +104,11 @@ class Desk:
     def answers(self) -> Answers:
         """What was answered to acts that bore an Idempotency-Key."""
         return self._parts.answers
+
+    @property
+    def bundles(self) -> Bundles:
+        """Bundles, up and down."""
+        return self._parts.bundles
 
     # --- the fleet ---
 

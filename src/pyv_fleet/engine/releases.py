@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pyv_fleet.core.release import ReleaseRefused, refuse_mismatch
 from pyv_fleet.core.views import Page, ReleaseView
 from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground, rfc3339
 from pyv_fleet.engine.orders import Orders
@@ -28,11 +29,12 @@ from pyvorin_edge.vocabulary import Role
 class Releases:
     """Takes, keeps and shows releases; engine/interface.py, ReleaseDesk."""
 
-    def __init__(self, ground: Ground, trust: TrustChain, orders: Orders, audit: AuditLog) -> None:
+    def __init__(self, ground: Ground, trust: TrustChain, orders: Orders, audit: AuditLog, bundles: Bundles) -> None:
         self._ground = ground
         self._trust = trust
         self._orders = orders
         self._audit = audit
+        self._bundles = bundles
 
     async def publish(
         self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False
@@ -47,6 +49,8 @@ class Releases:
             refuse_mismatch(release, blob, skip_validation=unchecked)
         except ReleaseRefused as why:
             raise Invalid("the release does not hold", str(why), why.errors) from None
+        if release.bundle is not None:
+            await self._bundles.refuse_unsound(release.bundle, self._trust.current)
         record = self._record(digest, release, envelope, actor)
         async with self._ground.database.begin() as connection:
             known = await releases.get(connection, digest)
@@ -151,8 +155,6 @@ def verified_release(trust: Trust, envelope: bytes, fleet: str) -> tuple[Digest,
         raise Invalid("the release cannot be read", why.detail, (why.detail,)) from None
     if release.fleet != fleet:
         raise Invalid("another fleet", f"the release is for {release.fleet!r}, this is {fleet!r}")
-    if release.bundle is not None:
-        raise Invalid("bundles are not taken yet", "bundle: publish a release of a config alone")
     return release_digest(opened.payload), release
 
 
@@ -194,6 +196,7 @@ def view_of(record: ReleaseRecord, channels: Sequence[str]) -> ReleaseView:
         published_at=rfc3339(record.published_at),
         published_by=record.published_by,
         channels=tuple(channels),
+        bundle=release_of(record).bundle,
     )
 
 
