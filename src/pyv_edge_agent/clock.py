@@ -21,9 +21,13 @@ class Clock:
         """The moment, as the core takes it."""
         return Now(
             wall_ms=self.wall_ms(),
-            synced=clock_state(self._forced) is ClockWord.SYNCED,
+            synced=self.is_synced(),
             uptime_seconds=self.uptime_seconds(),
         )
+
+    def is_synced(self) -> bool:
+        """Whether the wall clock can be believed."""
+        return clock_state(self._forced) is ClockWord.SYNCED
 
     def wall_ms(self) -> int:
         """Unix milliseconds."""

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
+from pyv_edge_agent.cloud_sync.settings import settings_of
 from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
 from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.hardware import seed_of
-from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Privacy, health_document, status_of
+from pyv_edge_agent.health.document import Agent, Ingest, Privacy, cloud_of, health_document, status_of
 from pyv_edge_agent.health.figures import SystemFigures
 from pyv_edge_agent.health.server import HealthServer, HealthServerError, Reload
 from pyv_edge_agent.logs import AgentLog
@@ -117,6 +118,8 @@ class DailyWork:
         if self._poller is not None:
             self._poller.stop()
         self._ending.set()
+        if self._uploader is not None:
+            self._uploader.abort()
         if self._flusher is not None:
             self._flusher.join(UPLOAD_JOIN_SECONDS)
         try:
@@ -143,10 +146,9 @@ class DailyWork:
         self._privacy = PrivacyFirewall.from_document(section, device_key=self._place.device_key)
 
     def _take_cloud(self, section: Mapping[str, Any]) -> None:
-        self._queue.configure(
-            batch_size=section["batch_size"], flush_interval_seconds=section["flush_interval_seconds"]
-        )
+        self._queue.configure(settings_of(section))
         self._uploader = self._uploader_of(section) if section["enabled"] else None
+        self._queue.forgive()  # what failed may have failed for the former endpoint or key
         if self._uploader is not None and self._flusher is None:
             self._flusher = threading.Thread(target=self._flush, name="uploader", daemon=True)
             self._flusher.start()
@@ -156,6 +158,7 @@ class DailyWork:
         return HTTPCloudUploader(
             section["endpoint"],
             section["api_key"],
+            section["timeout_seconds"],
             device_id=self._place.device_id,
             ca_file=str(self._place.state.server_ca) if ours else None,
             clock=self._clock.wall_seconds,
@@ -239,8 +242,8 @@ class DailyWork:
             adapters_connected=poller.connected() if poller is not None else (),
             devices_configured=poller.configured if poller is not None else 0,
         )
-        stats = self._queue.get_stats() if not self._stopping else {"depth": 0}
-        trouble = self._place.trouble()
+        queue = self._queue_figures()
+        trouble = self._place.trouble() or queue.get("problem")
         return health_document(
             self._status(ingest, trouble),
             reasons=[why for why in (self.problem, trouble) if why is not None],
@@ -249,12 +252,7 @@ class DailyWork:
                 running=not self._stopping,
                 readings_processed=self._processed_before + (poller.readings_processed if poller else 0),
             ),
-            cloud=Cloud(
-                queue_depth=stats["depth"],
-                last_flush_time=stats.get("last_flush_time"),
-                messages_sent_today=stats.get("messages_sent_today", 0),
-                endpoint=cloud.get("endpoint", ""),
-            ),
+            cloud=cloud_of(queue, cloud.get("endpoint", "")),
             privacy=Privacy(
                 enabled=privacy.enabled,
                 rules_active=privacy.rules_active,
@@ -264,6 +262,14 @@ class DailyWork:
             ingest=ingest,
             fleet=fleet,
         )
+
+    def _queue_figures(self) -> dict[str, Any]:
+        if self._stopping:
+            return {}
+        try:
+            return self._queue.get_stats()
+        except QueueError as why:
+            return {"problem": str(why)}
 
     def _status(self, ingest: Ingest, trouble: str | None) -> HealthStatus:
         """By the sensors; a part that could not be started makes the agent unhealthy. Failing uploads do not: that is

@@ -7,7 +7,6 @@ import hashlib
 import logging
 import os
 import secrets
-import sqlite3
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,8 +26,8 @@ from pyv_edge_agent.core.events import Arrived
 from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.core.telling import fleet_facts
 from pyv_edge_agent.daily import DailyWork, Place
-from pyv_edge_agent.disk.atomic import DiskError, move_aside, private_dir, read_bytes, write_durably
-from pyv_edge_agent.disk.journal import CORRUPT, Journal
+from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write_durably
+from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
@@ -186,7 +185,7 @@ class EdgeAgent:
         )
         device = wake(facts, memory, read_trust(self._place, memory.trust))
         key = self._device_key()
-        self._queue = queue = self._open_queue(device_id)
+        self._queue = queue = CloudSyncQueue(self._place.queue, device_id=device_id, synced=self._clock.is_synced)
         self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log, self.pulse)
         self._updater = self._make_updater(device, journal, key, enrolled)
         self._updater.start(secrets.token_hex(8), _machine_boot_id())
@@ -244,18 +243,6 @@ class EdgeAgent:
             trouble=lambda: self._updater.trouble if self._updater is not None else None,
             secrecy=self._secrecy,
         )
-
-    def _open_queue(self, device_id: DeviceId) -> CloudSyncQueue:
-        """The queue; a file that is no database any more is set aside: a device must come up with what it has."""
-        try:
-            return CloudSyncQueue(self._place.queue, device_id=device_id)
-        except QueueError as why:
-            if not isinstance(why.__cause__, sqlite3.DatabaseError) or isinstance(
-                why.__cause__, sqlite3.OperationalError
-            ):
-                raise
-            logger.error("%s; it is set aside as %s", why, move_aside(self._place.queue, CORRUPT).name)
-            return CloudSyncQueue(self._place.queue, device_id=device_id)
 
     def _watch_config(self, updater: OTAUpdater) -> FileWatch | None:
         try:

@@ -234,3 +234,11 @@ class Weekday(Word):
     FRI = "fri", "Friday"
     SAT = "sat", "Saturday"
     SUN = "sun", "Sunday"
+
+
+class BreakerState(Word):
+    """Whether the outbound queue sends just now."""
+
+    CLOSED = "closed", "batches go out as they come"
+    OPEN = "open", "the cloud failed or refused; nothing is sent until its time"
+    HALF_OPEN = "half_open", "that time is over: one batch is tried"

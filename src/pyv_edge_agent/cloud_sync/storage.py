@@ -1,221 +1,224 @@
-"""The queue's SQLite file: one connection, short transactions, WAL with `synchronous=FULL`. Times are Unix seconds."""
+"""The table of items: putting in within the bound, offering, leasing, giving back, forgetting. Times: moment.py."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from pyv_edge_agent.cloud_sync.interface import Batch, Priority, QueueError, QueueItem
+import msgspec
 
-#: A batch is closed when its payloads exceed this; a single larger item travels alone.
-BATCH_BYTES_MAX: Final = 512 * 1024
-#: Further ahead than any back-off or lease: the clock was set back since, so the item is due.
-HORIZON_SECONDS: Final = 3600.0
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS sync_queue (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    payload TEXT NOT NULL,
-    priority INTEGER NOT NULL,
-    created_at REAL NOT NULL,
-    ttl_seconds REAL,
-    retry_count INTEGER NOT NULL DEFAULT 0,
-    next_retry_at REAL NOT NULL DEFAULT 0,
-    batch_id TEXT
-);
-CREATE INDEX IF NOT EXISTS sync_queue_due ON sync_queue (priority, next_retry_at);
-CREATE INDEX IF NOT EXISTS sync_queue_batch ON sync_queue (batch_id) WHERE batch_id IS NOT NULL;
-CREATE TABLE IF NOT EXISTS sync_totals (name TEXT PRIMARY KEY, value REAL NOT NULL);
-"""
-_COLUMNS: Final = "id, payload, priority, created_at, ttl_seconds, retry_count, next_retry_at"
-_DUE: Final = "(next_retry_at <= :now OR next_retry_at > :now + :horizon)"
+from pyv_edge_agent.cloud_sync import totals
+from pyv_edge_agent.cloud_sync.database import Database
+from pyv_edge_agent.cloud_sync.interface import Priority, QueueFull, QueueItem
+from pyv_edge_agent.cloud_sync.moment import Moment
 
-Row = tuple[str, int, float, float | None]
+#: Further ahead than any back-off: the wall clock was set back since, so the item is due.
+HORIZON_SECONDS: Final = 2 * 3600.0
+#: What is evicted at once when the disk is full, to make room for something urgent.
+ROOM_ITEMS: Final = 256
+FREE: Final = "(lease IS NULL OR lease_boot IS NOT :boot OR lease_until <= :uptime)"
+#: The `+` keeps SQLite from an index whose rows would have to be sorted.
+DUE: Final = f"(+next_retry_at <= :wall OR +next_retry_at > :wall + {HORIZON_SECONDS})"
+#: Age is what has surely passed: in the same boot by boot time; over a boot by the wall clock if it could be believed
+#: both times, else only this boot's uptime. A clock that jumps ages nothing.
+OUTLIVED: Final = (
+    "ttl_seconds IS NOT NULL AND ttl_seconds < CASE WHEN boot IS :boot THEN :uptime - born "
+    "WHEN synced AND :synced THEN max(:wall - created_at, :uptime) ELSE :uptime END"
+)
+_COLUMNS: Final = "id, payload, priority, created_at, ttl_seconds, retry_count, next_retry_at, lease"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """An item before it is in the file."""
+
+    payload: str
+    priority: Priority
+    made: Moment
+    ttl_seconds: float | None = None
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """How much may wait, as items and as bytes of payload."""
+
+    items: int = 100_000
+    bytes: int = 64 * 1024 * 1024
 
 
 class QueueStorage:
-    """Every statement of the queue. Safe across threads (one lock) and processes (SQLite's own locks)."""
+    """Every statement about single items. Safe across threads and processes, by `Database`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        with self._as_queue_error():
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # what is queued is private
-            self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
-    def insert(self, rows: Sequence[Row]) -> None:
-        """Add (payload, priority, created_at, ttl_seconds) rows, on disk when this returns."""
-        with self._transaction() as db:
-            db.executemany(
-                "INSERT INTO sync_queue (payload, priority, created_at, ttl_seconds) VALUES (?, ?, ?, ?)", rows
-            )
+    def insert(self, rows: Sequence[Row], bound: Bound = Bound()) -> None:  # noqa: B008 - frozen
+        """Add rows, on disk when this returns. Beyond the bound the least urgent and of them the oldest go, counted.
 
-    def peek(self, now: float, limit: int) -> list[QueueItem]:
-        """The items that would be leased next, untouched."""
-        with self._lock, self._as_queue_error():
-            found = self._db.execute(
-                f"SELECT {_COLUMNS} FROM sync_queue "
-                f"WHERE batch_id IS NULL AND {_DUE} ORDER BY priority, id LIMIT :limit",
-                {"now": now, "horizon": HORIZON_SECONDS, "limit": limit},
-            )
-            return [_item_of(row) for row in found]
-
-    def lease(self, now: float, until: float, limit: int) -> list[QueueItem]:
-        """Take the next items until `until`: a taker that dies gives them back by that time alone."""
-        with self._transaction() as db:
-            items = self.peek(now, limit)
-            db.executemany("UPDATE sync_queue SET next_retry_at = ? WHERE id = ?", [(until, item.id) for item in items])
-        return items
-
-    def lease_batch(self, now: float, until: float, limit: int, name: str) -> Batch | None:
-        """The oldest batch that is due, or a new one named `name`-<first id> made durable; none if nothing is due."""
-        with self._transaction() as db:
-            batch_id = self._due_batch(now) or self._new_batch(now, limit, name)
-            if batch_id is None:
-                return None
-            db.execute("UPDATE sync_queue SET next_retry_at = ? WHERE batch_id = ?", (until, batch_id))
-            rows = db.execute("SELECT payload FROM sync_queue WHERE batch_id = ? ORDER BY priority, id", (batch_id,))
-            return Batch((json.loads(payload) for (payload,) in rows), batch_id)
-
-    def has_due_batch(self, now: float) -> bool:
-        """Whether a batch that failed before is due again."""
-        with self._lock, self._as_queue_error():
-            return self._due_batch(now) is not None
-
-    def delete(self, ids: Sequence[int]) -> None:
-        """Forget items."""
-        with self._transaction() as db:
-            db.executemany("DELETE FROM sync_queue WHERE id = ?", [(one,) for one in ids])
-
-    def delete_batch(self, batch_id: str, now: float) -> None:
-        """Forget a batch that was taken, and count it as sent today (UTC)."""
-        with self._transaction() as db:
-            sent = db.execute("DELETE FROM sync_queue WHERE batch_id = ?", (batch_id,)).rowcount
-            before = self._totals().get("sent_today", 0.0) if self._totals().get("sent_day") == now // 86400 else 0.0
-            self._set_totals(last_flush_time=now, sent_day=now // 86400, sent_today=before + sent)
-
-    def delete_expired(self, now: float) -> int:
-        """Forget what outlived its ttl and is in no batch; how many."""
-        with self._transaction() as db:
-            return db.execute(
-                "DELETE FROM sync_queue WHERE batch_id IS NULL AND created_at + ttl_seconds < ?", (now,)
-            ).rowcount
-
-    def postpone(self, ids: Sequence[int], until: float) -> None:
-        """Count a failed try of items and hold them back until then."""
-        with self._transaction() as db:
-            db.executemany(
-                "UPDATE sync_queue SET retry_count = retry_count + 1, next_retry_at = ? WHERE id = ?",
-                [(until, one) for one in ids],
-            )
-
-    def postpone_batch(self, batch_id: str, until: float) -> None:
-        """The same for a batch, which stays together."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE sync_queue SET retry_count = retry_count + 1, next_retry_at = ? WHERE batch_id = ?",
-                (until, batch_id),
-            )
-
-    def tries(self, batch_id: str) -> int:
-        """How often a batch failed."""
-        return int(self._one("SELECT coalesce(max(retry_count), 0) FROM sync_queue WHERE batch_id = ?", batch_id) or 0)
-
-    def count(self, at_most_priority: Priority = Priority.LOGS) -> int:
-        """How many items wait whose priority is that or more urgent."""
-        return int(self._one("SELECT count(*) FROM sync_queue WHERE priority <= ?", int(at_most_priority)) or 0)
-
-    def stats(self) -> tuple[int, float | None, dict[str, float]]:
-        """Retries of what waits, when its oldest item was made, and the totals."""
-        with self._lock, self._as_queue_error():
-            retries, oldest = self._db.execute(
-                "SELECT coalesce(sum(retry_count), 0), min(created_at) FROM sync_queue"
-            ).fetchone()
-            return int(retries), oldest, self._totals()
-
-    def close(self) -> None:
-        """Close the file; SQLite folds the WAL in."""
-        with self._lock:
-            self._db.close()
-
-    def _due_batch(self, now: float) -> str | None:
-        found: str | None = self._one(
-            f"SELECT batch_id FROM sync_queue WHERE batch_id IS NOT NULL AND {_DUE} ORDER BY id LIMIT 1",
-            {"now": now, "horizon": HORIZON_SECONDS},
-        )
-        return found
-
-    def _new_batch(self, now: float, limit: int, name: str) -> str | None:
-        rows = self._db.execute(
-            "SELECT id, length(CAST(payload AS BLOB)) FROM sync_queue "
-            f"WHERE batch_id IS NULL AND {_DUE} ORDER BY priority, id LIMIT :limit",
-            {"now": now, "horizon": HORIZON_SECONDS, "limit": limit},
-        ).fetchall()
-        ids = _within_bytes(rows)
-        if not ids:
-            return None
-        batch_id = f"{name}-{ids[0]}"
-        self._db.executemany("UPDATE sync_queue SET batch_id = ? WHERE id = ?", [(batch_id, one) for one in ids])
-        return batch_id
-
-    def _totals(self) -> dict[str, float]:
-        return dict(self._db.execute("SELECT name, value FROM sync_totals").fetchall())
-
-    def _set_totals(self, **values: float) -> None:
-        self._db.executemany("INSERT OR REPLACE INTO sync_totals (name, value) VALUES (?, ?)", list(values.items()))
-
-    def _one(self, statement: str, argument: Any) -> Any:
-        with self._lock, self._as_queue_error():
-            row = self._db.execute(statement, argument if isinstance(argument, dict) else (argument,)).fetchone()
-            return row[0] if row else None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._as_queue_error():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _as_queue_error(self) -> Iterator[None]:
+        QueueFull if an urgent row finds no room, because all that waits is as urgent, or because the disk is full.
+        """
         try:
-            yield
-        except (sqlite3.Error, OSError) as why:
-            raise QueueError(f"queue {self.path}: {why}") from why
+            self._db.write(lambda db: _insert(db, rows, bound))
+        except QueueFull:
+            if not _urgent(rows):
+                raise
+            self._db.fold()
+            self._db.write(lambda db: _insert_on_full_disk(db, rows, bound))
+
+    def peek(self, now: Moment, limit: int) -> list[QueueItem]:
+        """The items that would be leased next, untouched."""
+        return self._db.read(lambda db: [_item_of(row) for row in _offered(db, now, limit)])
+
+    def lease(self, now: Moment, seconds: float, limit: int, lease: str) -> list[QueueItem]:
+        """Take the next items for so long under the name `lease`: a taker that dies gives them back by that time."""
+
+        def take(db: sqlite3.Connection) -> list[QueueItem]:
+            rows = _offered(db, now, limit)
+            db.executemany(
+                "UPDATE sync_queue SET lease = ?, lease_boot = ?, lease_until = ? WHERE id = ?",
+                [(lease, now.boot, now.uptime + seconds, row[0]) for row in rows],
+            )
+            return [msgspec.structs.replace(_item_of(row), lease=lease) for row in rows]
+
+        return self._db.write(take)
+
+    def delete(self, leased: Iterable[tuple[int, str]]) -> int:
+        """Forget items by id and lease; how many. One that another taker holds by now is left alone."""
+        pairs = list(leased)
+        return self._db.write(_each("DELETE FROM sync_queue WHERE id = ? AND lease = ?", pairs))
+
+    def postpone(self, items: Iterable[tuple[QueueItem, float]]) -> int:
+        """Count a failed try of items and hold each back until then (Unix seconds); how many, as `delete`."""
+        pairs = [(until, item.id, item.lease) for item, until in items]
+        return self._db.write(
+            _each(
+                "UPDATE sync_queue SET retry_count = retry_count + 1, next_retry_at = ?, lease = NULL "
+                "WHERE id = ? AND lease = ?",
+                pairs,
+            )
+        )
+
+    def release(self, leases: Sequence[str]) -> None:
+        """Give back at once all that is leased under these names."""
+        self._db.write(_each("UPDATE sync_queue SET lease = NULL WHERE lease = ?", [(one,) for one in leases]))
+
+    def delete_expired(self, now: Moment) -> int:
+        """Forget what outlived its ttl and is neither in a batch nor leased; how many. Looks first: idle, it writes
+        nothing."""
+        which = f"batch_id IS NULL AND {FREE} AND {OUTLIVED}"
+        moment = msgspec.structs.asdict(now)
+        asked = f"SELECT EXISTS (SELECT 1 FROM sync_queue WHERE {which})"
+        if not self._db.read(lambda db: db.execute(asked, moment).fetchone()[0]):
+            return 0
+
+        def forget(db: sqlite3.Connection) -> int:
+            gone = db.execute(f"DELETE FROM sync_queue WHERE {which}", moment).rowcount
+            totals.add(db, totals.EXPIRED, gone)
+            return gone
+
+        return self._db.write(forget)
+
+
+def payload_of(text: str) -> Any:
+    """The payload of a stored text; one that a bad block garbled stands as the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _offered(db: sqlite3.Connection, now: Moment, limit: int) -> list[tuple[Any, ...]]:
+    return db.execute(
+        f"SELECT {_COLUMNS} FROM sync_queue WHERE batch_id IS NULL AND {FREE} AND {DUE} "
+        f"AND NOT coalesce({OUTLIVED}, 0) ORDER BY priority, id LIMIT :limit",
+        {**msgspec.structs.asdict(now), "limit": limit},
+    ).fetchall()
+
+
+def _insert(db: sqlite3.Connection, rows: Sequence[Row], bound: Bound) -> None:
+    db.executemany(
+        "INSERT INTO sync_queue "
+        "(payload, priority, created_at, ttl_seconds, born, boot, synced, retry_count, next_retry_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+        [
+            (row.payload, int(row.priority), row.made.wall, row.ttl_seconds, row.made.uptime, row.made.boot,
+             row.made.synced)
+            for row in rows
+        ],
+    )  # fmt: skip
+    _keep_within(db, bound, urgent=_urgent(rows))
+
+
+def _insert_on_full_disk(db: sqlite3.Connection, rows: Sequence[Row], bound: Bound) -> None:
+    """The least urgent goes first, so that its pages can be used again: the file itself cannot grow."""
+    for priority in _may_go(_urgent(rows)):
+        if _evict(db, priority, ROOM_ITEMS, 0):
+            break
+    _insert(db, rows, bound)
+
+
+def _keep_within(db: sqlite3.Connection, bound: Bound, urgent: Priority | None) -> None:
+    for priority in _may_go(urgent):
+        items, size = _excess(db, bound)
+        if items <= 0 and size <= 0:
+            return
+        _evict(db, priority, items, size)
+    items, size = _excess(db, bound)
+    if urgent is not None and (items > 0 or size > 0):
+        raise QueueFull(
+            f"the queue holds its {bound.items} items or {bound.bytes} bytes of what is as urgent: "
+            "raise cloud.queue.max_items or max_megabytes, or let it flush"
+        )
+
+
+def _urgent(rows: Sequence[Row]) -> Priority | None:
+    """The least urgent of rows that are all urgent: what it may not push out, it must not."""
+    least = max((row.priority for row in rows), default=Priority.LOGS)
+    return least if least <= Priority.ANOMALY else None
+
+
+def _may_go(urgent: Priority | None) -> tuple[Priority, ...]:
+    """What may be evicted, first first. ANOMALY goes only for CRITICAL, and CRITICAL never."""
+    common = (Priority.LOGS, Priority.TELEMETRY)
+    return (*common, Priority.ANOMALY) if urgent is Priority.CRITICAL else common
+
+
+def _excess(db: sqlite3.Connection, bound: Bound) -> tuple[int, int]:
+    held = totals.depth(db).values()
+    return sum(items for items, _ in held) - bound.items, sum(size for _, size in held) - bound.bytes
+
+
+def _evict(db: sqlite3.Connection, priority: Priority, items: int, size: int) -> int:
+    """Forget the oldest of a priority until so many items and bytes are gone, or all; how many. Batches stay whole."""
+    victims: list[tuple[int]] = []
+    found = db.execute(
+        "SELECT id, length(CAST(payload AS BLOB)) FROM sync_queue WHERE batch_id IS NULL AND priority = ? ORDER BY id",
+        (int(priority),),
+    )
+    for number, length in found:
+        if items <= 0 and size <= 0:
+            break
+        victims.append((number,))
+        items -= 1
+        size -= length
+    db.executemany("DELETE FROM sync_queue WHERE id = ?", victims)
+    totals.add(db, totals.evicted_name(priority), len(victims))
+    return len(victims)
+
+
+def _each(statement: str, arguments: Sequence[tuple[Any, ...]]) -> Callable[[sqlite3.Connection], int]:
+    return lambda db: db.executemany(statement, arguments).rowcount if arguments else 0
 
 
 def _item_of(row: tuple[Any, ...]) -> QueueItem:
-    number, payload, priority, created_at, ttl_seconds, retry_count, next_retry_at = row
+    number, payload, priority, created_at, ttl_seconds, retry_count, next_retry_at, lease = row
     return QueueItem(
         id=number,
-        payload=json.loads(payload),
-        priority=Priority(priority),
+        payload=payload_of(payload),
+        priority=Priority(min(max(priority, Priority.CRITICAL), Priority.LOGS)),
         created_at=created_at,
         ttl_seconds=ttl_seconds,
         retry_count=retry_count,
         next_retry_at=next_retry_at,
+        lease=lease,
     )
-
-
-def _within_bytes(rows: Sequence[tuple[int, int]]) -> list[int]:
-    ids: list[int] = []
-    total = 0
-    for number, size in rows:
-        total += size
-        if ids and total > BATCH_BYTES_MAX:
-            break
-        ids.append(number)
-    return ids

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
+import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from pyv_edge_agent.cloud_sync.answers import answer_of
+from pyv_edge_agent.cloud_sync.interface import Answer, Outcome
 
 logger = logging.getLogger(__name__)
 
 USER_AGENT: Final = "Pyvorin-Edge/1.0"
+PIECE_BYTES: Final = 16 * 1024
+#: Shorter than a batch's lease, so that nobody else sends the batch meanwhile.
+SENDING_SECONDS_MAX: Final = 150.0
 
 
 class HTTPCloudUploader:
@@ -44,33 +52,64 @@ class HTTPCloudUploader:
         self._tls = ssl.create_default_context(cafile=ca_file) if self._url.scheme == "https" else None
         self._clock = clock
         self._unnamed: tuple[str, str] | None = None
+        self._connection: http.client.HTTPConnection | None = None
         #: why the last batch was not taken; none after one that was
         self.last_error: str | None = None
 
     def post_batch(self, items: Sequence[Any]) -> bool:
         """Whether the other side answered 2xx. A `Batch` brings its batch_id; a plain list keeps one over retries."""
+        return self.post(items).outcome is Outcome.TAKEN
+
+    def post(self, items: Sequence[Any]) -> Answer:
+        """The same with what it means and why (`answers`)."""
         batch_id = getattr(items, "batch_id", None) or self._name_for(items)
         document = {"batch_id": batch_id, "timestamp": self._clock(), "count": len(items), "items": list(items)}
-        try:
-            status = self._post(json.dumps(document, separators=(",", ":")).encode("utf-8"))
-        except (OSError, http.client.HTTPException) as why:
-            self.last_error = f"{type(why).__name__}: {why}"
+        answer = self._try(json.dumps(document, separators=(",", ":")).encode("utf-8"))
+        if answer.outcome is Outcome.TAKEN:
+            self.last_error = None
+            self._unnamed = None
         else:
-            self.last_error = None if 200 <= status < 300 else f"the endpoint answered {status}"
-        if self.last_error is not None:
-            logger.warning("batch %s was not taken: %s", batch_id, self.last_error)
-            return False
-        self._unnamed = None
-        return True
+            self.last_error = answer.reason
+            logger.warning("batch %s was not taken: %s", batch_id, answer.reason)
+        return answer
 
-    def _post(self, body: bytes) -> int:
-        connection = self._connect()
+    def abort(self) -> None:
+        """End the try under way, from another thread: it fails at once, unless it is still looking up the host."""
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def _try(self, body: bytes) -> Answer:
+        try:
+            status, retry_after = self._post(body)
+        except OSError as why:
+            return Answer(Outcome.LATER, f"{type(why).__name__}: {why}")
+        except (http.client.HTTPException, ValueError) as why:  # their texts may show the URL
+            return Answer(Outcome.LATER, f"{type(why).__name__}: the endpoint does not speak HTTP as it should")
+        return answer_of(status, retry_after, self._clock())
+
+    def _post(self, body: bytes) -> tuple[int, str | None]:
+        connection = self._connection = self._connect()
         try:
             target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-            connection.request("POST", target, body, self._headers())
-            return connection.getresponse().status
+            headers = self._headers() | {"Content-Length": str(len(body))}
+            # an early 413 ends the sending, not the exchange
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request("POST", target, self._pieces(body), headers)
+            response = connection.getresponse()
+            return response.status, response.getheader("Retry-After")
         finally:
+            self._connection = None
             connection.close()
+
+    def _pieces(self, body: bytes) -> Iterator[bytes]:
+        """So that the timeout is one of each piece: a slow link is not a dead one. But it ends before the lease."""
+        began = time.monotonic()
+        for start in range(0, len(body), PIECE_BYTES):
+            if time.monotonic() - began > SENDING_SECONDS_MAX:
+                raise TimeoutError(f"the link took more than {SENDING_SECONDS_MAX:.0f} s for one batch")
+            yield body[start : start + PIECE_BYTES]
 
     def _connect(self) -> http.client.HTTPConnection:
         host = self._url.hostname or ""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from pyvorin_edge.config.redaction import redact
-from pyvorin_edge.vocabulary import HealthStatus
+from pyvorin_edge.vocabulary import BreakerState, HealthStatus
 
 #: a report must hold the whole document
 REASON_LETTERS_MAX: Final = 200
@@ -47,6 +47,21 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True):
     last_flush_time: float | None = None
     messages_sent_today: int = 0
     endpoint: str = ""
+    #: failed tries of what waits
+    total_retries: int = 0
+    #: Unix seconds; none = nothing waits
+    oldest_item_timestamp: float | None = None
+    #: closed, open or half_open: whether it sends just now
+    breaker: BreakerState = BreakerState.CLOSED
+    #: why the last try failed; none after one that was taken
+    last_error: str | None = None
+    #: what the cloud refused for good, kept on the device
+    dead_letters: int = 0
+    #: items that the bound on the queue pushed out, and such whose ttl was over
+    evicted: int = 0
+    expired: int = 0
+    #: broken queue files that were set aside
+    files_set_aside: int = 0
 
 
 class Privacy(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +90,17 @@ def status_of(ingest: Ingest, *, starting: bool = False, stopping: bool = False)
     if connected >= ingest.devices_configured:
         return HealthStatus.HEALTHY
     return HealthStatus.DEGRADED if connected else HealthStatus.UNHEALTHY
+
+
+def cloud_of(queue: Mapping[str, Any], endpoint: str) -> Cloud:
+    """From the queue's `get_stats`; an empty one while it cannot be read."""
+    names = (
+        "last_flush_time", "messages_sent_today", "total_retries", "oldest_item_timestamp", "breaker", "last_error",
+        "dead_letters", "expired", "files_set_aside",
+    )  # fmt: skip
+    evicted = sum(queue.get("evicted", {}).values()) + queue.get("items_lost", 0)
+    known = {name: queue[name] for name in names if name in queue}
+    return Cloud(queue_depth=queue.get("depth", 0), endpoint=endpoint, evicted=evicted, **known)
 
 
 def health_document(

@@ -18,6 +18,22 @@ CLOUD: Final = Table(
         "api_key": Text(default=""),
         "batch_size": Number(default=100, whole=True, least=1, most=10_000),
         "flush_interval_seconds": Number(default=60.0, above=0, most=SECONDS_MAX),
+        # of each step on the network: to connect, for each 16 KiB sent, for the answer
+        "timeout_seconds": Number(default=30.0, least=1, most=60),
+        # the longest wait after failures
+        "backoff_seconds_max": Number(default=300.0, least=1, most=3600),
+        # seconds after which a reading that is still on the device is worth nothing; without it, never
+        "telemetry_ttl_seconds": Number(above=0, most=366 * 86400.0),
+        "queue": Table(
+            keys={
+                # beyond either the least urgent go, the oldest first
+                "max_items": Number(default=100_000, whole=True, least=100, most=10_000_000),
+                "max_megabytes": Number(default=64, whole=True, least=1, most=16_384),
+                "dead_letters_max": Number(default=1000, whole=True, least=0, most=100_000),
+                # telemetry and logs may be lost for so long at a power cut; each group is one fsync
+                "group_seconds": Number(default=0.8, least=0.05, most=60),
+            }
+        ),
     }
 )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,18 @@ from typing import Any
 import pytest
 import trustme
 
-from pyv_edge_agent.cloud_sync.interface import Batch
+from pyv_edge_agent.cloud_sync.interface import Answer, Batch, Outcome
 from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
 
 
 class Endpoint(http.server.ThreadingHTTPServer):
     answer = 200
+    #: taken before an answer is given; for a cloud that is slow
+    gate = threading.Semaphore(10**6)
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.headers: dict[str, str] = {}
         self.seen: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
     @property
@@ -35,8 +40,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((self.path, dict(self.headers), body))
+        self.server.gate.acquire()
         self.send_response(self.server.answer)
         self.send_header("Location", "/elsewhere")
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -79,7 +87,7 @@ def test_anything_but_2xx_is_not_taken_and_not_followed(endpoint: Endpoint, answ
     endpoint.answer = answer
     uploader = HTTPCloudUploader(endpoint.url)
     assert not uploader.post_batch([1])
-    assert uploader.last_error == f"the endpoint answered {answer}"
+    assert (uploader.last_error or "").startswith(f"the endpoint answered {answer}")
     assert len(endpoint.seen) == 1
 
 
@@ -117,3 +125,55 @@ def test_only_a_server_of_the_given_ca_is_spoken_to(endpoint: Endpoint, tmp_path
     refused = HTTPCloudUploader(url, ca_file=str(tmp_path / "foreign.pem"))
     assert not refused.post_batch([1])
     assert "CERTIFICATE_VERIFY_FAILED" in (refused.last_error or "")
+
+
+def test_what_the_cloud_asks_for_is_understood(endpoint: Endpoint) -> None:
+    endpoint.answer, endpoint.headers = 503, {"Retry-After": "17"}
+    assert HTTPCloudUploader(endpoint.url).post([1]) == Answer(Outcome.LATER, "the endpoint answered 503", 17.0)
+
+
+def test_an_answer_before_all_is_sent_is_heard() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+
+        threading.Thread(target=refuse, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert HTTPCloudUploader(url).post(["x" * 500_000]).outcome is Outcome.TOO_LARGE
+
+
+def test_a_try_under_way_can_be_ended_from_another_thread(endpoint: Endpoint) -> None:
+    endpoint.gate = threading.Semaphore(0)
+    uploader = HTTPCloudUploader(endpoint.url)
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(uploader.post([1])))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not endpoint.seen:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    uploader.abort()
+    thread.join(timeout=10)
+    endpoint.gate.release()
+    assert [answer.outcome for answer in answers] == [Outcome.LATER]
+
+
+def test_a_server_that_speaks_no_http_is_told_without_its_url() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def babble() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"garbage\r\n\r\n")
+
+        threading.Thread(target=babble, daemon=True).start()
+        answer = HTTPCloudUploader(f"http://127.0.0.1:{server.getsockname()[1]}/?key=secret").post([1])
+    assert (answer.outcome, "secret" in answer.reason) == (Outcome.LATER, False)

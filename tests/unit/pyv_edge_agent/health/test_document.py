@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Metrics, Privacy, health_document, status_of
+from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Metrics, Privacy, cloud_of, health_document, status_of
 from pyvorin_edge.vocabulary import HealthStatus
 
 
@@ -40,7 +40,18 @@ def test_all_documented_fields_stand_under_their_names() -> None:
             "timestamp": 6.5,
         },
         "agent": {"running": True, "buffer_count": 0, "readings_processed": 0, "events_triggered": 0},
-        "cloud": {"queue_depth": 1, "last_flush_time": 2.0, "messages_sent_today": 0, "endpoint": "https://x/"},
+        "cloud": {
+            "queue_depth": 1,
+            "last_flush_time": 2.0,
+            "messages_sent_today": 0,
+            "endpoint": "https://x/",
+            "total_retries": 0,
+            "breaker": "closed",
+            "dead_letters": 0,
+            "evicted": 0,
+            "expired": 0,
+            "files_set_aside": 0,
+        },
         "privacy": {"enabled": True, "rules_active": 2, "fields_redacted": ["password"], "fields_hashed": []},
         "ingest": {"adapters_connected": ["t"], "devices_configured": 1},
         "fleet": {"device_id": "F-1"},
@@ -69,3 +80,10 @@ def test_status_follows_from_the_sensors(connected: int, configured: int, status
     assert status_of(ingest) == status
     assert status_of(ingest, starting=True) is HealthStatus.STARTING
     assert status_of(ingest, starting=True, stopping=True) is HealthStatus.STOPPING
+
+
+def test_what_the_queue_says_stands_in_health_and_what_it_cannot_say_does_not() -> None:
+    stats = {"depth": 3, "evicted": {"logs": 2, "telemetry": 1}, "items_lost": 4, "last_error": "401", "other": 1}
+    cloud = cloud_of(stats, "https://x/")
+    assert (cloud.queue_depth, cloud.evicted, cloud.last_error, cloud.last_flush_time) == (3, 7, "401", None)
+    assert cloud_of({}, "") == Cloud(queue_depth=0)
