@@ -258,6 +258,7 @@ class DailyWork:
                 rules_active=privacy.rules_active,
                 fields_redacted=privacy.fields_redacted,
                 fields_hashed=privacy.fields_hashed,
+                counts=privacy.counts,
             ),
             ingest=ingest,
             fleet=fleet,

@@ -71,6 +71,8 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True):
     rules_active: int
     fields_redacted: tuple[str, ...] = ()
     fields_hashed: tuple[str, ...] = ()
+    #: how often each action was taken since the start
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Ingest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,9 @@
 """One engine over sensor names and metadata keys.
 
-Each name is judged alone, by the first rule whose pattern matches it, without regard to case; no match = allow. A rule
-on a sensor's name acts on its value, a rule on a metadata key on that key's value, at any depth. So `*email*` reaches
-an `email` key of any sensor, and `allow` above `*` makes an exception.
+Each name is judged alone: by the first rule whose pattern matches it, in the order of the config, else by the default.
+Case and Unicode spelling do not matter. A sensor's name decides over its value, a metadata key over what stands under
+it, at any depth and within lists. So `*email*` reaches an `email` key of any sensor, and `allow` above `*` makes an
+exception. Values are never looked at: a secret in free text is hidden only by the name that it stands under.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hmac
 import json
 import re
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
@@ -21,6 +23,9 @@ from typing import Any, Final, Self
 import msgspec
 
 MASKED: Final = "***"
+HASHED_PREFIX: Final = "hmac-sha256:"
+#: 128 bits: two values of one device never meet by chance, and a line of them still fits a screen.
+HASH_LETTERS: Final = 32
 #: Names kept for /health; beyond, only the counts grow.
 NAMES_MAX: Final = 64
 _NAME_LONGEST: Final = 128
@@ -64,10 +69,20 @@ class PrivacyFigures(msgspec.Struct, frozen=True):
 class PrivacyFirewall:
     """Applies the rules, safe across threads. Hashes are HMAC-SHA256 under `device_key`: equal on one device only."""
 
-    def __init__(self, rules: Sequence[Rule], *, device_key: bytes, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        device_key: bytes,
+        enabled: bool = True,
+        default: Action = Action.ALLOW,
+    ) -> None:
+        """`default`: what is done to a name that no rule matches."""
         self._enabled = enabled
-        self._rules = [(re.compile(fnmatch.translate(rule.sensor_pattern.lower())), rule.action) for rule in rules]
-        self._key = device_key
+        self._rules = [(re.compile(fnmatch.translate(_plain(rule.sensor_pattern))), rule.action) for rule in rules]
+        self._default = default
+        # a key of its own: the device's other digests say nothing about these
+        self._key = hmac.new(device_key, b"pyvorin-edge privacy", hashlib.sha256).digest()
         self._lock = threading.Lock()
         self._names: dict[Action, set[str]] = {action: set() for action in Action}
         self._counts: Counter[Action] = Counter()
@@ -76,7 +91,7 @@ class PrivacyFirewall:
     def from_document(cls, privacy: Mapping[str, Any], *, device_key: bytes) -> Self:
         """From the `privacy` section of an effective, validated document."""
         rules = [Rule(rule["sensor_pattern"], Action(rule["action"])) for rule in privacy["rules"]]
-        return cls(rules, device_key=device_key, enabled=privacy["enabled"])
+        return cls(rules, device_key=device_key, enabled=privacy["enabled"], default=Action(privacy["default"]))
 
     def clear(self, name: str, value: Any, metadata: Mapping[str, Any]) -> Cleared | None:
         """What may pass of a reading of sensor `name`; none = drop the whole reading."""
@@ -95,14 +110,14 @@ class PrivacyFirewall:
                 enabled=self._enabled,
                 rules_active=len(self._rules) if self._enabled else 0,
                 fields_redacted=tuple(sorted(redacted)[:NAMES_MAX]),
-                fields_hashed=tuple(sorted(self._names[Action.HASH])),
+                fields_hashed=tuple(sorted(self._names[Action.HASH])[:NAMES_MAX]),
                 counts={action.value: self._counts[action] for action in Action},
             )
 
     def _cleared(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
         passed = {}
         for key, item in metadata.items():
-            action = self._judge(key)
+            action = self._judge(str(key))
             if action is Action.ALLOW:
                 passed[key] = self._within(item)
             elif action is not Action.DROP:
@@ -118,8 +133,8 @@ class PrivacyFirewall:
         return item
 
     def _judge(self, name: str) -> Action:
-        lowered = name.lower()
-        action = next((action for pattern, action in self._rules if pattern.match(lowered)), Action.ALLOW)
+        plain = _plain(name)
+        action = next((action for pattern, action in self._rules if pattern.match(plain)), self._default)
         with self._lock:
             self._counts[action] += 1
             if action is not Action.ALLOW and len(self._names[action]) < NAMES_MAX:
@@ -132,5 +147,11 @@ class PrivacyFirewall:
         return self._hash(value) if action is Action.HASH else value
 
     def _hash(self, value: Any) -> str:
+        # as JSON, so that 1, 1.0, true and "1" are four values
         said = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
-        return hmac.new(self._key, said, hashlib.sha256).hexdigest()
+        return HASHED_PREFIX + hmac.new(self._key, said, hashlib.sha256).hexdigest()[:HASH_LETTERS]
+
+
+def _plain(name: str) -> str:
+    """One spelling of a name or pattern: `ＥＭａｉｌ` is `email`."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -22,8 +22,6 @@ CLOUD: Final = Table(
         "timeout_seconds": Number(default=30.0, least=1, most=60),
         # the longest wait after failures
         "backoff_seconds_max": Number(default=300.0, least=1, most=3600),
-        # seconds after which a reading that is still on the device is worth nothing; without it, never
-        "telemetry_ttl_seconds": Number(above=0, most=366 * 86400.0),
         "queue": Table(
             keys={
                 # beyond either the least urgent go, the oldest first

@@ -52,7 +52,13 @@ def test_all_documented_fields_stand_under_their_names() -> None:
             "expired": 0,
             "files_set_aside": 0,
         },
-        "privacy": {"enabled": True, "rules_active": 2, "fields_redacted": ["password"], "fields_hashed": []},
+        "privacy": {
+            "enabled": True,
+            "rules_active": 2,
+            "fields_redacted": ["password"],
+            "fields_hashed": [],
+            "counts": {},
+        },
         "ingest": {"adapters_connected": ["t"], "devices_configured": 1},
         "fleet": {"device_id": "F-1"},
     }

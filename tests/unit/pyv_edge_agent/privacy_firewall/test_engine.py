@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase as fnmatch
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyv_edge_agent.privacy_firewall.engine import MASKED, NAMES_MAX, Action, Cleared, PrivacyFirewall, Rule
+from pyv_edge_agent.privacy_firewall.engine import (
+    HASH_LETTERS,
+    HASHED_PREFIX,
+    MASKED,
+    NAMES_MAX,
+    Action,
+    Cleared,
+    PrivacyFirewall,
+    Rule,
+)
 
 
 def firewall(*rules: tuple[str, str], enabled: bool = True, key: bytes = b"k") -> PrivacyFirewall:
@@ -39,7 +49,8 @@ def test_hashes_are_equal_on_one_device_and_differ_between_devices() -> None:
     first, again, elsewhere = one.clear("t", "a@b", {}), one.clear("t", "a@b", {}), other.clear("t", "a@b", {})
     assert first == again != elsewhere
     assert first is not None
-    assert len(first.value) == 64
+    assert first.value.startswith(HASHED_PREFIX)
+    assert len(first.value) == len(HASHED_PREFIX) + HASH_LETTERS
 
 
 def test_switched_off_everything_passes_and_no_rule_is_active() -> None:
@@ -70,9 +81,38 @@ def test_names_kept_are_bounded() -> None:
 
 def test_rules_come_from_the_document() -> None:
     wall = PrivacyFirewall.from_document(
-        {"enabled": True, "rules": [{"sensor_pattern": "*", "action": "drop"}]}, device_key=b"k"
+        {"enabled": True, "default": "hash", "rules": [{"sensor_pattern": "t", "action": "drop"}]}, device_key=b"k"
     )
     assert wall.clear("t", 1, {}) is None
+    hashed = wall.clear("u", 1, {})
+    assert hashed is not None
+    assert hashed.value != 1
+
+
+def test_what_no_rule_names_falls_to_the_default() -> None:
+    wall = PrivacyFirewall([Rule("t*", Action.ALLOW), Rule("who", Action.ALLOW)], device_key=b"k", default=Action.DROP)
+    assert wall.clear("t1", 1, {"who": {"name": "x", "who": 2}, "other": 3}) == Cleared(1, {"who": {"who": 2}})
+    assert wall.clear("humidity", 1, {}) is None
+
+
+def test_another_spelling_of_a_name_does_not_pass() -> None:
+    wall = firewall(("*email*", "drop"), ("*STRASSE*", "drop"))
+    cleared = wall.clear("t", 1, {"ＥＭａｉｌ": 1, "E-Mail": 2, "Straße": 3, "eMAIL\n": 4})
+    assert cleared == Cleared(1, {"E-Mail": 2})
+
+
+def test_a_hash_tells_types_apart_and_not_places() -> None:
+    wall = firewall(("*", "hash"))
+    hashed = {json.dumps(value): wall.clear("t", value, {}) for value in (1, 1.0, True, "1", "true", None)}
+    assert len({cleared.value for cleared in hashed.values() if cleared is not None}) == 6
+    both = wall.clear("t", "a@b", {"from": "a@b"})
+    assert both is not None
+    assert both.value == both.metadata["from"]
+
+
+def test_a_mask_does_not_tell_how_long_a_value_was() -> None:
+    wall = firewall(("*", "mask"))
+    assert wall.clear("t", "short", {"k": ["a", "b"]}) == wall.clear("t", "a longer one", {"k": {"a": 1}})
 
 
 METADATA = st.dictionaries(
@@ -107,3 +147,28 @@ def under_secret(value: Any) -> set[str]:
         case list():
             return {said for item in value for said in under_secret(item)}
     return set()
+
+
+RULES = st.lists(
+    st.tuples(st.sampled_from(["*", "secret*", "*a", "x", "plain", "SECRET?a"]), st.sampled_from(list(Action))),
+    max_size=5,
+)
+
+
+@given(RULES, st.sampled_from(list(Action)), st.sampled_from(["secret_a", "plain", "x", "SECRET_A"]))
+def test_precedence_is_the_order_of_the_rules_and_nothing_else(
+    rules: list[tuple[str, Action]], default: Action, name: str
+) -> None:
+    wall = PrivacyFirewall([Rule(*rule) for rule in rules], device_key=b"k", default=default)
+    wanted = next((action for pattern, action in rules if fnmatch(name.lower(), pattern.lower())), default)
+    wall.clear("t", 1, {})
+    before = wall.figures().counts[wanted]
+    wall._judge(name)
+    assert wall.figures().counts[wanted] == before + 1
+
+
+@given(METADATA, RULES)
+def test_metadata_that_is_handed_in_is_never_changed(metadata: dict[str, Any], rules: list[tuple[str, Action]]) -> None:
+    before = json.dumps(metadata)
+    PrivacyFirewall([Rule(*rule) for rule in rules], device_key=b"k").clear("t", 1, metadata)
+    assert json.dumps(metadata) == before
