@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
-from pyv_edge_agent.cloud_sync.settings import settings_of
+from pyv_edge_agent.cloud_sync.settings import settings_of, uploader_of
 from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
 from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.hardware import seed_of
@@ -33,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 FLUSH_LOOK_SECONDS: Final = 1.0
 UPLOAD_JOIN_SECONDS: Final = 1.0
+FLUSH_ANSWER_SECONDS: Final = 30.0
 #: A round of uploads is bounded by its timeouts, over slow links in minutes; after this one it is stuck.
 UPLOAD_SECONDS_MAX: Final = 600.0
 
@@ -112,6 +112,21 @@ class DailyWork:
         """The same without `fleet`: what the gate looks at and reports carry."""
         return self._scrubbed(None)
 
+    def flush(self) -> dict[str, Any]:
+        """Upload what waits now, whatever the time is: how many were sent and are left, and what went wrong.
+
+        It answers within 30 seconds; what takes longer goes on.
+        """
+        uploader = self._uploader
+        if uploader is None:
+            return {"sent": 0, "left": self._queue.pending_count(), "problem": "cloud.enabled is false"}
+        sent: list[int] = []
+        thread = threading.Thread(target=lambda: sent.append(self._queue.flush(uploader)), name="flush", daemon=True)
+        thread.start()
+        thread.join(FLUSH_ANSWER_SECONDS)
+        left = self._queue.pending_count()
+        return {"sent": sum(sent), "left": left, "problem": uploader.last_error if left else None}
+
     def stop(self) -> None:
         """Stop every part; what was read is in the queue's file when this returns."""
         self._stopping = True
@@ -154,13 +169,11 @@ class DailyWork:
             self._flusher.start()
 
     def _uploader_of(self, section: Mapping[str, Any]) -> HTTPCloudUploader:
-        ours = urlsplit(section["endpoint"]).netloc in self._place.fleet_origins
-        return HTTPCloudUploader(
-            section["endpoint"],
-            section["api_key"],
-            section["timeout_seconds"],
-            device_id=self._place.device_id,
-            ca_file=str(self._place.state.server_ca) if ours else None,
+        return uploader_of(
+            section,
+            self._place.device_id,
+            fleet_origins=self._place.fleet_origins,
+            server_ca=self._place.state.server_ca,
             clock=self._clock.wall_seconds,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +31,11 @@ class Enrolled(msgspec.Struct, frozen=True):
         """Where the fleet was at enrolment; without CAs the pinned one counts (server_ca.pem)."""
         link = self.join.link
         return Whereabouts(mqtt=link.mqtt, http=link.http, ca_pem=link.ca_pem)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """`host:port` of what the fleet serves over HTTP, under its own CA."""
+        return frozenset(urlsplit(url).netloc for url in self.join.link.http)
 
 
 def read_enrolled(place: StateDir) -> Enrolled | None:

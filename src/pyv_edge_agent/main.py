@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -229,7 +228,6 @@ class EdgeAgent:
         return Passport(self._place.credentials, read_server_ca(self._place))
 
     def _daily_place(self, device_id: DeviceId, key: bytes, enrolled: Enrolled | None) -> Place:
-        http = enrolled.whereabouts.http if enrolled is not None else ()
         return Place(
             state=self._place,
             device_id=device_id,
@@ -237,7 +235,7 @@ class EdgeAgent:
             health_host=self._options.health_host,
             health_port=self._options.health_port,
             allow_remote=self._options.health_allow_remote,
-            fleet_origins=frozenset(urlsplit(url).netloc for url in http),
+            fleet_origins=enrolled.origins if enrolled is not None else frozenset(),
             reload=self._take_parcel if self._options.allow_config_reload else None,
             fleet=self._fleet,
             trouble=lambda: self._updater.trouble if self._updater is not None else None,
@@ -306,7 +304,13 @@ class EdgeAgent:
             "drift": lambda args: msgspec.to_builtins(self.updater.device.drift),
             "rollback": lambda args: self._rollback(str(args["version"])),
             "reload": lambda args: self.reload_config(),
+            "flush": lambda args: self._flush(),
         }
+
+    def _flush(self) -> dict[str, Any]:
+        if self._daily is None:
+            raise ControlError("the agent is stopping")
+        return self._daily.flush()
 
     def _status(self) -> dict[str, Any]:
         device = self.updater.device

@@ -9,6 +9,7 @@ import click
 from pyv_edge_agent.cli.asking import drift, health, rollback, show_version, status
 from pyv_edge_agent.cli.failing import Commands
 from pyv_edge_agent.cli.provisioning import provision
+from pyv_edge_agent.cli.queueing import queue
 from pyv_edge_agent.cli.running import run, run_agent
 from pyv_edge_agent.main import AgentOptions
 
@@ -34,5 +35,5 @@ def main(context: click.Context, config: Path | None) -> None:
         run_agent(config, None, AgentOptions(), die_with_parent=False)
 
 
-for command in (provision, run, status, health, drift, rollback, show_version):
+for command in (provision, run, status, health, drift, rollback, queue, show_version):
     main.add_command(command)

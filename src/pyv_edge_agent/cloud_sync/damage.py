@@ -30,9 +30,9 @@ def is_damage(why: sqlite3.Error) -> bool:
 
 
 def is_full(why: sqlite3.Error) -> bool:
-    """Whether the disk has no room."""
+    """Whether the disk has no room, or no more for this process (a quota)."""
     code = getattr(why, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF == sqlite3.SQLITE_FULL
+    return code is not None and (code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE)
 
 
 def identity_of(path: Path) -> Identity | None:

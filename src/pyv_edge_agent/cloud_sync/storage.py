@@ -16,8 +16,6 @@ from pyv_edge_agent.cloud_sync.moment import Moment
 
 #: Further ahead than any back-off: the wall clock was set back since, so the item is due.
 HORIZON_SECONDS: Final = 2 * 3600.0
-#: What is evicted at once when the disk is full, to make room for something urgent.
-ROOM_ITEMS: Final = 256
 FREE: Final = "(lease IS NULL OR lease_boot IS NOT :boot OR lease_until <= :uptime)"
 #: The `+` keeps SQLite from an index whose rows would have to be sorted.
 DUE: Final = f"(+next_retry_at <= :wall OR +next_retry_at > :wall + {HORIZON_SECONDS})"
@@ -60,10 +58,8 @@ class QueueStorage:
         try:
             self._db.write(lambda db: _insert(db, rows, bound))
         except QueueFull:
-            if not _urgent(rows):
-                raise
-            self._db.fold()
-            self._db.write(lambda db: _insert_on_full_disk(db, rows, bound))
+            self._db.fold()  # on a full disk the log's own room can be used again
+            self._db.write(lambda db: _insert(db, rows, bound))
 
     def peek(self, now: Moment, limit: int) -> list[QueueItem]:
         """The items that would be leased next, untouched."""
@@ -147,14 +143,6 @@ def _insert(db: sqlite3.Connection, rows: Sequence[Row], bound: Bound) -> None:
         ],
     )  # fmt: skip
     _keep_within(db, bound, urgent=_urgent(rows))
-
-
-def _insert_on_full_disk(db: sqlite3.Connection, rows: Sequence[Row], bound: Bound) -> None:
-    """The least urgent goes first, so that its pages can be used again: the file itself cannot grow."""
-    for priority in _may_go(_urgent(rows)):
-        if _evict(db, priority, ROOM_ITEMS, 0):
-            break
-    _insert(db, rows, bound)
 
 
 def _keep_within(db: sqlite3.Connection, bound: Bound, urgent: Priority | None) -> None:

@@ -155,3 +155,45 @@ def test_stopping_twice_is_no_error_and_says_stopping(daily: DailyWork) -> None:
     daily.apply(config())
     daily.stop()
     assert daily.health()["status"] == "stopping"
+
+
+@pytest.mark.parametrize("rule", ["*secret*", "SECRET", "s?cret*"])
+def test_what_is_dropped_reaches_neither_the_queue_s_bytes_nor_log_nor_health(tmp_path: Path, rule: str) -> None:
+    said = "4111-1111-CARD"
+    lines = [{"sensor_name": "t1", "value": 1, "metadata": {"who": [{"Secret": said, "n": 1}], "secret": {"x": said}}}]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log = io.StringIO()
+    place = Place(
+        state=StateDir(tmp_path), device_id="FLEET-1", device_key=b"key", health_host="127.0.0.1", health_port=0,
+        allow_remote=False, fleet_origins=frozenset(), reload=None, fleet=dict,
+    )  # fmt: skip
+    daily = DailyWork(place, CloudSyncQueue(place.state.queue), Clock(), AgentLog(log))
+    sensor = {"name": "t1", "ingest_type": "file", "path": str(tmp_path / "r.jsonl"), "repeat": True}
+    daily.apply(with_defaults({
+        "sensors": {"poll_interval_seconds": 0.02, "devices": [sensor]}, "logging": {"level": "DEBUG"},
+        "cloud": {"enabled": True, "endpoint": "http://127.0.0.1:1/", "batch_size": 1},
+        "privacy": {"rules": [{"sensor_pattern": rule, "action": "drop"}]},
+    }))  # fmt: skip
+    until(lambda: bool(daily.queue.peek()) and bool(daily.health()["cloud"].get("last_error")), "a try to upload")
+    queued = daily.queue._database.read(lambda db: [row[0] for row in db.execute("SELECT payload FROM sync_queue")])
+    health = json.dumps(daily.document())
+    files = b"".join(one.read_bytes() for one in tmp_path.glob("sync_queue.db*"))
+    daily.stop()
+    files += b"".join(one.read_bytes() for one in tmp_path.glob("sync_queue.db*"))
+    assert '"n":1' in queued[0]
+    assert said not in "".join(queued) + health + log.getvalue()
+    assert said.encode() not in files
+    assert "Secret" in health or rule == "SECRET"
+
+
+def test_an_end_with_an_upload_under_way_loses_nothing(daily: DailyWork, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        daily.apply(config(cloud={"enabled": True, "endpoint": url, "batch_size": 1}))
+        connection, _ = silent.accept()
+        daily.stop()
+        connection.close()
+    again = CloudSyncQueue(tmp_path / "sync_queue.db")
+    assert again.pending_count() > 0
+    assert again._batches.is_due(again._clock.now()) or again.get_stats()["total_retries"] > 0
+    again.close()
