@@ -22,7 +22,8 @@ from pyv_edge_agent.control import ControlError, NotRunning, ask
 from pyv_edge_agent.enrolled import read_enrolled
 from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.provision import known_device_id
-from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
+from pyv_edge_agent.state_dir import DEFAULT, StateDir
+from pyv_edge_agent.values import values_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -145,9 +146,9 @@ def _opened(state_dir: Path) -> Iterator[CloudSyncQueue]:
 
 def _flush_here(place: StateDir) -> dict[str, Any]:
     config = Config.from_file(place.config)
-    environment = environment_of(place.env, os.environ)
-    config.validate(environment)
-    cloud = config.effective(environment)["cloud"]
+    values = values_of(config.references(), place, os.environ)
+    config.validate(values)
+    cloud = config.effective(values)["cloud"]
     if not cloud["enabled"]:
         raise ControlError(f"cloud.enabled is false in {place.config}: there is nowhere to send it")
     enrolled = read_enrolled(place)
