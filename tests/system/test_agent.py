@@ -164,8 +164,9 @@ def test_the_queue_survives_a_reload_and_a_kill(running: Running) -> None:
 def test_a_broken_queue_file_is_set_aside_and_the_device_comes_up(running: Running) -> None:
     (running.state / "sync_queue.db").write_bytes(b"no database" * 1000)
     running.start()
-    assert running.up()["status"] == "healthy"
-    assert (running.state / "sync_queue.db.corrupt").exists()
+    health = running.up()
+    assert (health["status"], health["cloud"]["files_set_aside"]) == ("healthy", 1)
+    assert (running.state / "sync_queue.db.corrupt-1").exists()
 
 
 def test_a_rollback_by_hand_goes_back_and_an_unknown_version_is_refused(running: Running) -> None:

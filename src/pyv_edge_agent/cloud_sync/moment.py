@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+ASK_SECONDS: Final = 1.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -41,12 +42,17 @@ class QueueClock:
     ) -> None:
         self.wall = wall
         self.uptime = uptime
-        self._synced = synced
+        self._ask_synced = synced
+        self._synced = False
+        self._asked: float | None = None
         self._boot = this_boot() if boot is None else boot
 
     def now(self) -> Moment:
-        """The moment."""
-        return Moment(self.wall(), self.uptime(), self._boot, self._synced())
+        """The moment. Whether the clock is believed is asked once a second: that costs more than all else here."""
+        uptime = self.uptime()
+        if self._asked is None or not 0 <= uptime - self._asked < ASK_SECONDS:
+            self._asked, self._synced = uptime, self._ask_synced()
+        return Moment(self.wall(), uptime, self._boot, self._synced)
 
 
 def this_boot(path: Path = _BOOT_ID) -> int:

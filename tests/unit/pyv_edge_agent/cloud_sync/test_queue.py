@@ -246,3 +246,20 @@ def test_what_was_enqueued_as_critical_survives_kill_9(tmp_path: Path) -> None:
     queue = CloudSyncQueue(path)
     assert [item.payload for item in queue.peek(10**6)][: len(told)] == told
     queue.close()
+
+
+def test_idle_it_writes_nothing(queue: CloudSyncQueue, clock: HandClock, tmp_path: Path) -> None:
+    queue.enqueue("fresh", ttl_seconds=1e6)
+    queue.flush(Cloud())
+
+    def written() -> list[tuple[int, int]]:
+        return [(one.stat().st_mtime_ns, one.stat().st_size) for one in (tmp_path / "q.db", tmp_path / "q.db-wal")]
+
+    before = written()
+    for _ in range(300):
+        queue.maybe_flush(Cloud())
+        queue.get_stats()
+        queue.pending_count()
+        clock.tick(1)
+    queue.forgive()
+    assert written() == before
