@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
@@ -24,6 +24,9 @@ from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.state_dir import DEFAULT, StateDir
 from pyv_edge_agent.values import values_of
+
+#: of the process that asks, so of no use here: the running agent's stand in its /health
+_OF_A_PROCESS: Final = frozenset({"breaker", "breaker_seconds", "items_lost", "problem"})
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +53,8 @@ def queue() -> None:
 def stats(state_dir: Path, as_json: bool) -> None:
     """How much waits, since when, and why the last upload failed."""
     with _opened(state_dir) as opened:
-        _say(opened.get_stats(), as_json)
+        found = opened.get_stats()
+    _say({key: value for key, value in found.items() if key not in _OF_A_PROCESS}, as_json)
 
 
 @queue.command()

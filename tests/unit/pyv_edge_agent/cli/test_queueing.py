@@ -72,7 +72,8 @@ def configure(state: Path, cloud: Cloud) -> None:
 
 def test_stats_and_peek_work_on_the_file_alone_and_take_nothing(tmp_path: Path) -> None:
     fill(tmp_path, {"a": 1}, "two")
-    assert answer(tmp_path, "stats")["depth"] == 2
+    stats = answer(tmp_path, "stats")
+    assert (stats["depth"], "breaker" in stats) == (2, False)
     assert [item["payload"] for item in answer(tmp_path, "peek")] == [{"a": 1}, "two"]
     assert '"two"' in run(tmp_path, "peek").output
     assert "2 anomaly" in run(tmp_path, "stats").output
