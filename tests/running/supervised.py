@@ -31,8 +31,8 @@ class Supervised:
         self.port = free_ports(1)[0]
         self.told: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._address = str(root / "notify")
-        self._socket.bind(self._address)
+        self.address = str(root / "notify")
+        self._socket.bind(self.address)
         self._socket.setblocking(False)
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -42,7 +42,7 @@ class Supervised:
 
     def start(self, *words: str, watchdog_seconds: float | None = None) -> subprocess.Popen[bytes]:
         """Start `run`; what it needs of a supervisor is in its environment."""
-        environment = {**os.environ, "NOTIFY_SOCKET": self._address}
+        environment = {**os.environ, "NOTIFY_SOCKET": self.address}
         if watchdog_seconds is not None:
             environment["WATCHDOG_USEC"] = str(int(watchdog_seconds * 1e6))
         return self.launch([sys.executable, "-m", "pyv_edge_agent"], environment, *words)
