@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from pyvorin_edge.canonical import canonical_bytes, config_hash, join_pointer
 from pyvorin_edge.config.document import problems, with_defaults
-from pyvorin_edge.config.formats import parse, sniff
-from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.config.formats import parse, placed, sniff
+from pyvorin_edge.config.problem import ConfigError, Problem
 from pyvorin_edge.config.redaction import redact, secret_pointers
 from pyvorin_edge.config.variables import Reference, Values, references, substitute
 from pyvorin_edge.vocabulary import ConfigFormat
@@ -23,6 +23,7 @@ class Config:
 
     def __init__(self, declared: Mapping[str, Any]) -> None:
         self._declared: dict[str, Any] = copy.deepcopy(dict(declared))
+        self._source: tuple[bytes, ConfigFormat] | None = None
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -32,7 +33,10 @@ class Config:
     @classmethod
     def from_bytes(cls, data: bytes, format: ConfigFormat | None = None) -> Self:
         """The same from bytes, in the given format or the one that the content shows."""
-        return cls(parse(data, format or sniff(data)))
+        source = (data, format or sniff(data))
+        config = cls(parse(*source))
+        config._source = source
+        return config
 
     def to_dict(self) -> dict[str, Any]:
         """The declared document: before defaults and before `${VAR}`, so that one golden hash holds for a channel."""
@@ -59,13 +63,18 @@ class Config:
         return shown
 
     def validate(self, env: Values) -> None:
-        """Raise ConfigError with every problem of the effective document; values are never shown."""
+        """Raise ConfigError with every problem of the effective document, each with its line if it was read from a
+        file; values are never shown."""
         try:
             found = problems(self.effective(env), substituted=True)
         except ConfigError as why:
             found = tuple({*why.problems, *problems(with_defaults(self._declared))})
-        if found:
-            raise ConfigError(sorted(found, key=lambda problem: problem.pointer))
+        self._raise_if_any(found)
+
+    def validate_as_written(self) -> None:
+        """The same for the document as it is written: of a `${…}` only that it is well formed, as a controller sees it,
+        which has neither the variables nor the files of a device."""
+        self._raise_if_any(problems(with_defaults(self._declared)))
 
     def effective_hash(self, env: Values, device_key: bytes) -> str:
         """Hash of the effective document with each secret replaced by a digest under `device_key`.
@@ -76,6 +85,11 @@ class Config:
         effective = self.effective(env)
         hidden = self._referring().union(secret_pointers(effective))
         return config_hash(_digested(effective, "", hidden, device_key))
+
+    def _raise_if_any(self, found: tuple[Problem, ...]) -> None:
+        if found:
+            by_path = sorted(found, key=lambda problem: problem.pointer)
+            raise ConfigError(placed(by_path, *self._source) if self._source is not None else by_path)
 
     def _referring(self) -> frozenset[str]:
         return frozenset(reference.pointer for reference in self.references())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyvorin_edge.config.document import problems, with_defaults
-from pyvorin_edge.config.formats import parse
+from pyvorin_edge.config.formats import parse, placed
 from pyvorin_edge.config.layers import golden_hash
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.errors import PyvorinError
@@ -68,7 +68,7 @@ def refuse_config(blob: bytes, format: ConfigFormat) -> None:
     except ConfigError as why:
         raise ReleaseRefused(tuple(str(problem) for problem in why.problems)) from None
     if found:
-        raise ReleaseRefused(tuple(str(problem) for problem in found))
+        raise ReleaseRefused(tuple(str(problem) for problem in placed(found, blob, format)))
 
 
 def refuse_mismatch(release: Release, blob: bytes, *, skip_validation: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import tomli_w
@@ -17,7 +17,9 @@ from pyvorin_edge.errors import CanonicalError, WireError
 from pyvorin_edge.vocabulary import ConfigFormat
 
 CONFIG_BYTES_MAX: Final = wire.BLOB_BYTES_MAX
-_LINE: Final = re.compile(r"\bline (\d+)")
+#: How tomllib and json end their messages. The second kind of end has no place of its own.
+_PLACE: Final = re.compile(r"(?: \(at|:) line (\d+),? column (\d+)(?:\)| \(char \d+\))$")
+_AT_END: Final = re.compile(r" \(at end of document\)$")
 #: A dotted key at a line's start that nests beyond DEPTH_MAX: tomllib needs 16 s for one of 64 KiB.
 _KEY_PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
 _DEEP_KEY: Final = re.compile(rf"^[ \t]*(?:{_KEY_PART}[ \t]*\.[ \t]*){{{wire.DEPTH_MAX}}}", re.MULTILINE)
@@ -29,8 +31,17 @@ def parse(data: bytes, format: ConfigFormat) -> dict[str, Any]:
     document = _parse_toml(text) if format is ConfigFormat.TOML else _parse_json(text)
     if not isinstance(document, dict):
         raise refuse("", f"the root must be a table of sections, not a {type(document).__name__}")
-    _raise_if_any(_unwritable(document))
+    found = tuple(_unwritable(document))
+    if found:
+        raise ConfigError(placed(found, data, format))
     return document
+
+
+def placed(problems: Iterable[Problem], data: bytes, format: ConfigFormat) -> tuple[Problem, ...]:
+    """The problems of a config with the lines of its keys in `data`, sorted by line."""
+    from pyvorin_edge.config.lines import with_lines  # rarely needed: only for a config that is not valid
+
+    return with_lines(problems, data.decode("utf-8", "replace"), format)
 
 
 def write(document: dict[str, Any], format: ConfigFormat) -> bytes:
@@ -58,9 +69,9 @@ def _text_of(data: bytes) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as why:
-        raise refuse("", f"not UTF-8 at byte {why.start}", data.count(b"\n", 0, why.start) + 1) from None
+        raise refuse("", f"not UTF-8 at byte {why.start}", *_place(data, why.start)) from None
     if text.startswith("\ufeff"):
-        raise refuse("", "begins with a byte order mark; save it as plain UTF-8", 1)
+        raise refuse("", "begins with a byte order mark; save it as plain UTF-8", 1, 1)
     return text
 
 
@@ -71,7 +82,7 @@ def _parse_toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as why:
-        raise _syntax_error("TOML", why) from None
+        raise _syntax_error("TOML", why, text) from None
 
 
 def _parse_json(text: str) -> Any:
@@ -79,14 +90,43 @@ def _parse_json(text: str) -> Any:
         return wire.loads_strict(text.encode("utf-8"), limit_bytes=CONFIG_BYTES_MAX)
     except WireError as why:
         if why.pointer is not None:
-            raise refuse(why.pointer, why.why) from None
-        raise _syntax_error("JSON", why) from None
+            raise ConfigError(
+                placed([Problem(why.pointer, why.why)], text.encode("utf-8"), ConfigFormat.JSON)
+            ) from None
+        raise _syntax_error("JSON", why, text) from None
 
 
-def _syntax_error(language: str, why: Exception) -> ConfigError:
-    found = _LINE.search(str(why))
-    message = "nested too deeply" if isinstance(why, RecursionError) else str(why)
-    return refuse("", f"not {language}: {message}", int(found[1]) if found else None)
+def _syntax_error(language: str, why: Exception, text: str) -> ConfigError:
+    said = str(why).removeprefix(f"not {language}: ")
+    message = "nested too deeply" if isinstance(why, RecursionError) else said
+    found = _PLACE.search(message)
+    if found is not None:
+        line, column = int(found[1]), int(found[2])
+        return refuse("", f"not {language}: {message[: found.start()]}", line, column)
+    at_end = _AT_END.search(message)
+    if at_end is not None:
+        data = text.encode("utf-8")
+        return refuse("", f"not {language}: {message[: at_end.start()]} at its end", *_place(data, len(data)))
+    twice = _twice(text) if language == "JSON" else None
+    return twice or refuse("", f"not {language}: {message}")
+
+
+def _twice(text: str) -> ConfigError | None:
+    from pyvorin_edge.config.lines import twice_in_json
+
+    found = twice_in_json(text)
+    if found is None:
+        return None
+    pointer, offset = found
+    return refuse(
+        pointer, "stands twice in one object", *_place(text.encode("utf-8"), len(text[:offset].encode("utf-8")))
+    )
+
+
+def _place(data: bytes, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of a byte; a column counts letters."""
+    begin = data.rfind(b"\n", 0, offset) + 1
+    return data.count(b"\n", 0, offset) + 1, len(data[begin:offset].decode("utf-8", "replace")) + 1
 
 
 def _unwritable(value: Any, pointer: str = "", depth: int = 1) -> Iterator[Problem]:

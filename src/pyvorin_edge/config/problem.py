@@ -17,10 +17,13 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
     #: line in the file, from 1, where the parser knows it
     line: int | None = None
+    #: of a text that does not parse: where in the line, from 1
+    column: int | None = None
 
     def __str__(self) -> str:
-        where = self.pointer or "the document"
-        return f"{where}: {self.message}" if self.line is None else f"line {self.line}, {where}: {self.message}"
+        place = "" if self.line is None else f"line {self.line}, "
+        place += "" if self.column is None else f"column {self.column}, "
+        return f"{place}{self.pointer or 'the document'}: {self.message}"
 
 
 class ConfigError(PyvorinError):
@@ -31,6 +34,6 @@ class ConfigError(PyvorinError):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
-def refuse(pointer: str, message: str, line: int | None = None) -> ConfigError:
+def refuse(pointer: str, message: str, line: int | None = None, column: int | None = None) -> ConfigError:
     """A ConfigError of a single problem, to be raised by the caller."""
-    return ConfigError((Problem(pointer, message, line),))
+    return ConfigError((Problem(pointer, message, line, column),))

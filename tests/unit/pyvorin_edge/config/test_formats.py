@@ -56,7 +56,7 @@ def test_any_bytes_parse_or_are_refused_with_a_problem(data: bytes) -> None:
         (b'{"a": ["\\ud800"]}', JSON, "/a/0", "surrogate"),
         (b'{"a": {"\\udc00": 1}}', JSON, "/a", "surrogate"),
         (b'{"a": NaN}', JSON, "", "NaN"),
-        (b'{"a": 1, "a": 2}', JSON, "", "'a'"),
+        (b'{"a": 1, "a": 2}', JSON, "/a", "line 1, column 10, /a: stands twice"),
         (b"a = 1\na = 2", TOML, "", "overwrite"),
         (b"[1]", JSON, "", "root"),
         (b"a = \xff", TOML, "", "UTF-8"),
@@ -116,10 +116,21 @@ def test_all_problems_are_told_at_once() -> None:
     assert [problem.pointer for problem in caught.value.problems] == ["/a", "/b", "/c"]
 
 
-def test_a_syntax_error_names_its_line() -> None:
+@pytest.mark.parametrize(
+    ("data", "format", "sentence"),
+    [
+        (b"[sensors]\npoll = \n", TOML, "line 2, column 8, the document: not TOML: Invalid value"),
+        (b"[sensors]\n\"\xc3\xa4\" = 'x", TOML, "line 2, column 9, the document: not TOML: Expected \"'\" at its end"),
+        (b'{\n "a": ,}', JSON, "line 2, column 7, the document: not JSON: Expecting value"),
+        (b"a = 1\nb = '\xc3\xa4\xff'", TOML, "line 2, column 7, the document: not UTF-8 at byte 13"),
+        (b"x = 1\n[s]\ny = inf\n", TOML, "line 3, /s/y: NaN and infinities have no JSON form"),
+        (b'{"a":\n [1,\n 1e999]}', JSON, "line 3, /a/1: NaN and infinities have no JSON form"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_says_where(data: bytes, format: ConfigFormat, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse(b"[sensors]\npoll = \n", TOML)
-    assert caught.value.problems[0].line == 2
+        parse(data, format)
+    assert str(caught.value) == sentence
 
 
 def test_null_cannot_be_written_to_toml_and_is_named() -> None:
