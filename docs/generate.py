@@ -169,10 +169,36 @@ def _routes(paths: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 def _config() -> Iterator[str]:
     document = importlib.import_module("pyvorin_edge.config.document")
-    yield "TOML or JSON. What is left out means its default; an unknown key is an error. `${VAR}` and"
-    yield "`${VAR:-default}` in string values are substituted on the device, after parsing, and never enter the hash."
+    secrets = importlib.import_module("pyv_edge_agent.values")
+    yield "TOML or JSON, at most 64 KiB. What is left out means its default; an unknown key is an error."
+    yield "`pyv-edge-agent config check` names every problem with its line; `config schema` prints all"
+    yield "this as JSON Schema."
     yield ""
-    yield from _table(("key", "kind", "default", "allowed"), list(_shape(document.SCHEMA, "")))
+    yield from _table(("key", "kind", "default", "allowed", "meaning"), list(_shape(document.SCHEMA, "")))
+    yield ""
+    yield "## References"
+    yield ""
+    yield "In string values, never in keys. They are put in on the device, after parsing, at every start, update and"
+    yield "SIGHUP; what they stand for is in no hash, log, report or error. What comes in is not read again."
+    yield ""
+    yield from _table(
+        ("written", "stands for"),
+        (
+            (_code("${NAME}"), "a variable of the `env` file, else of the process; it must be set"),
+            (_code("${file:/path}"), "what the file holds, without one last newline; it must be there"),
+            (_code("${credential:NAME}"), "a credential that systemd gave to the service (`LoadCredential=`)"),
+            (
+                _code("${…:-default}"),
+                "the same, or the default where it is not there or empty; no `}` and no `${` in it",
+            ),
+            (_code("$${"), "the letters `${`"),
+        ),
+    )
+    yield ""
+    yield f"A file or credential is a regular file of at most {secrets.SECRET_BYTES_MAX} bytes of UTF-8, named by an"
+    yield "absolute path. A file that others on the machine may read or write (`chmod o=` it) is refused, as are the"
+    yield "agent's own: of its state directory only `secrets/` may be referred to. A file that is there and cannot be"
+    yield "used is an error, whatever the default. A number or a flag cannot be referred to: references make strings."
 
 
 def _shape(shape: Any, path: str) -> Iterator[tuple[str, ...]]:
@@ -182,10 +208,10 @@ def _shape(shape: Any, path: str) -> Iterator[tuple[str, ...]]:
             yield from _shape(inner, f"{path}.{key}" if path else key)
     elif kind == "ListOf" and type(shape.item).__name__ == "Table":
         unique = f", `{shape.unique}` unique" if shape.unique else ""
-        yield _code(path), "list of tables", _default(shape), f"at most {shape.most}{unique}"
+        yield _code(path), "list of tables", _default(shape), f"at most {shape.most}{unique}", shape.means
         yield from _shape(shape.item, f"{path}[]")
     else:
-        yield _code(path), _kind(shape), _default(shape), _allowed(shape)
+        yield _code(path), _kind(shape), _default(shape), _allowed(shape), shape.means
 
 
 def _kind(shape: Any) -> str:

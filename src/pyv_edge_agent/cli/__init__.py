@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pyv_edge_agent.cli.asking import drift, health, rollback, show_version, status
+from pyv_edge_agent.cli.configuring import config as config_group
 from pyv_edge_agent.cli.failing import Commands
 from pyv_edge_agent.cli.provisioning import provision
 from pyv_edge_agent.cli.queueing import queue
@@ -35,5 +36,5 @@ def main(context: click.Context, config: Path | None) -> None:
         run_agent(config, None, AgentOptions(), die_with_parent=False)
 
 
-for command in (provision, run, status, health, drift, rollback, queue, show_version):
+for command in (config_group, provision, run, status, health, drift, rollback, queue, show_version):
     main.add_command(command)

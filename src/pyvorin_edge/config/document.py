@@ -46,6 +46,18 @@ def with_defaults(document: dict[str, Any]) -> dict[str, Any]:
 DEFAULTS: Final = with_defaults({})
 
 
+def json_schema() -> dict[str, Any]:
+    """The document as it is written, before defaults and `${…}`, as a JSON Schema (2020-12), from the same tables.
+
+    It cannot say all: that names are unique, and what must hold between keys, `problems` finds alone.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Config of a Pyvorin Edge agent",
+        **SCHEMA.schema(),
+    }
+
+
 def problems(document: dict[str, Any], *, substituted: bool = False) -> tuple[Problem, ...]:
     """All that is wrong with a defaults-merged document, sorted by path; empty = valid.
 

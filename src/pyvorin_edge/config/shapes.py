@@ -10,7 +10,7 @@ import msgspec
 
 from pyvorin_edge.canonical import join_pointer
 from pyvorin_edge.config.problem import Problem
-from pyvorin_edge.config.variables import malformed
+from pyvorin_edge.config.variables import WELL_FORMED, malformed
 
 #: The default of a key that may be missing, and then stays missing.
 ABSENT = msgspec.UNSET
@@ -32,11 +32,19 @@ class Shape(Protocol):
     def fill(self, value: Any) -> Any:
         """`value` with defaults in its missing keys; a value of another type is left as it is, for `problems`."""
 
+    @property
+    def means(self) -> str:
+        """What the key is for, in a sentence; empty if its name says it."""
+
+    def schema(self) -> dict[str, Any]:
+        """What `problems` lets pass before substitution, as far as JSON Schema (2020-12) can say it."""
+
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
     """true or false."""
 
     default: Any = ABSENT
+    means: str = ""
 
     def problems(self, value: Any, pointer: str, substituted: bool) -> Iterator[Problem]:
         """See Shape."""
@@ -47,11 +55,16 @@ class Flag(msgspec.Struct, frozen=True, kw_only=True):
         """See Shape."""
         return value
 
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        return {"type": "boolean"}
+
 
 class Number(msgspec.Struct, frozen=True, kw_only=True):
     """A number within bounds; `whole` refuses fractions. A `${…}` cannot give one: substitution makes strings."""
 
     default: Any = ABSENT
+    means: str = ""
     least: float = -math.inf
     most: float = math.inf
     #: the value must be greater than this
@@ -70,6 +83,12 @@ class Number(msgspec.Struct, frozen=True, kw_only=True):
         """See Shape."""
         return value
 
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        bounds = {"minimum": self.least, "maximum": self.most, "exclusiveMinimum": self.above}
+        kind = "integer" if self.whole else "number"
+        return {"type": kind, **{name: value for name, value in bounds.items() if math.isfinite(value)}}
+
     def _range(self) -> str:
         parts = [
             f"at least {self.least:g}" if self.least > -math.inf else "",
@@ -83,6 +102,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
     """A string, perhaps one of a closed set of words; `later` are words that are known but not built yet."""
 
     default: Any = ABSENT
+    means: str = ""
     words: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
     nonempty: bool = False
@@ -109,12 +129,23 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
         """See Shape."""
         return value
 
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        said: dict[str, Any] = {"maxLength": self.longest}
+        if self.words:
+            said = {"enum": list(self.words)}
+        if self.nonempty:
+            said["pattern"] = r"\S"
+        # what holds a `${…}` is judged after substitution; until then it need only be well formed
+        return {"type": "string", "if": {"pattern": r"\$\{"}, "then": {"pattern": WELL_FORMED}, "else": said}
+
 
 class ListOf(msgspec.Struct, frozen=True, kw_only=True):
     """A list of one shape, of at most `most` items; `unique` names a key that no two items may share."""
 
     item: Shape
     default: Any = ()
+    means: str = ""
     most: int = 1000
     unique: str | None = None
 
@@ -134,6 +165,10 @@ class ListOf(msgspec.Struct, frozen=True, kw_only=True):
         """See Shape."""
         return [self.item.fill(item) for item in value] if isinstance(value, list | tuple) else value
 
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        return {"type": "array", "maxItems": self.most, "items": described(self.item)}
+
     def _twice(self, items: list[Any], pointer: str) -> Iterator[Problem]:
         seen: dict[str, int] = {}
         for index, item in enumerate(items):
@@ -148,6 +183,7 @@ class NotYet(msgspec.Struct, frozen=True, kw_only=True):
 
     what: str
     default: Any = ()
+    means: str = ""
 
     def problems(self, value: Any, pointer: str, substituted: bool) -> Iterator[Problem]:
         """See Shape."""
@@ -160,12 +196,17 @@ class NotYet(msgspec.Struct, frozen=True, kw_only=True):
         """See Shape."""
         return list(value) if isinstance(value, list | tuple) else value
 
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        return {"type": "array", "maxItems": 0}
+
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """A table of known keys. An unknown key is a problem: a typo must not pass silently."""
 
     keys: Mapping[str, Shape]
     default: Any = msgspec.field(default_factory=dict)
+    means: str = ""
 
     def problems(self, value: Any, pointer: str, substituted: bool) -> Iterator[Problem]:
         """See Shape."""
@@ -192,6 +233,23 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             elif shape.default not in (ABSENT, REQUIRED):
                 filled[key] = shape.fill(shape.default)
         return filled
+
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        required = [key for key, shape in self.keys.items() if shape.default is REQUIRED]
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {key: described(shape) for key, shape in self.keys.items()},
+            **({"required": required} if required else {}),
+        }
+
+
+def described(shape: Shape) -> dict[str, Any]:
+    """The shape's JSON Schema with what it means and its default."""
+    said = {"description": shape.means} if shape.means else {}
+    given = {} if shape.default in (ABSENT, REQUIRED) else {"default": shape.fill(shape.default)}
+    return {**said, **shape.schema(), **given}
 
 
 def _kind(value: Any) -> str:

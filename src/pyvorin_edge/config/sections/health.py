@@ -8,7 +8,9 @@ from pyvorin_edge.config.shapes import Flag, Number, Table
 
 HEALTH: Final = Table(
     keys={
-        "port": Number(default=8080, whole=True, least=1, most=65535),
-        "enabled": Flag(default=True),
+        "port": Number(
+            default=8080, whole=True, least=1, most=65535, means="TCP port of `/health`, `/metrics` and their like."
+        ),
+        "enabled": Flag(default=True, means="Whether the agent listens at all."),
     }
 )

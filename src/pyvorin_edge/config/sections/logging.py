@@ -8,7 +8,15 @@ from pyvorin_edge.config.shapes import Table, Text
 
 LOGGING: Final = Table(
     keys={
-        "level": Text(default="INFO", words=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-        "format": Text(default="json", words=("json", "text")),
+        "level": Text(
+            default="INFO",
+            words=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+            means="The least that is written. Libraries speak from WARNING on, whatever this says.",
+        ),
+        "format": Text(
+            default="json",
+            words=("json", "text"),
+            means="One JSON object a line, or plain lines for a person. On standard error, which journald keeps.",
+        ),
     }
 )

@@ -11,7 +11,12 @@ _BYTES_PER_SECOND_MAX: Final = 1_000_000_000
 
 UPDATE: Final = Table(
     keys={
-        # over all downloads of bundles and blobs; 0 = no limit
-        "download_bytes_per_second": Number(default=0, whole=True, least=0, most=_BYTES_PER_SECOND_MAX),
+        "download_bytes_per_second": Number(
+            default=0,
+            whole=True,
+            least=0,
+            most=_BYTES_PER_SECOND_MAX,
+            means="The most that downloads of bundles and blobs take; 0 = no limit.",
+        ),
     }
 )
