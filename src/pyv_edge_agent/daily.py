@@ -53,7 +53,7 @@ class Place:
     reload: Reload | None
     #: the `fleet` part of /health
     fleet: Callable[[], Mapping[str, Any]]
-    #: why orders cannot be made durable just now (a full disk); none = they can
+    #: why orders cannot be made durable just now (a full disk), or no config loaded (a lost secret); none = they can
     trouble: Callable[[], str | None] = lambda: None
     #: what must not be said in /health or an error
     secrecy: Secrecy = field(default_factory=Secrecy)
@@ -291,4 +291,8 @@ class DailyWork:
         if self.problem is not None and not self._stopping:
             return HealthStatus.UNHEALTHY
         status = status_of(ingest, starting=not self._sections, stopping=self._stopping)
-        return HealthStatus.DEGRADED if trouble is not None and status is HealthStatus.HEALTHY else status
+        if trouble is None:
+            return status
+        return {HealthStatus.HEALTHY: HealthStatus.DEGRADED, HealthStatus.STARTING: HealthStatus.UNHEALTHY}.get(
+            status, status
+        )

@@ -238,7 +238,7 @@ class EdgeAgent:
             fleet_origins=enrolled.origins if enrolled is not None else frozenset(),
             reload=self._take_parcel if self._options.allow_config_reload else None,
             fleet=self._fleet,
-            trouble=lambda: self._updater.trouble if self._updater is not None else None,
+            trouble=self._trouble,
             secrecy=self._secrecy,
         )
 
@@ -282,6 +282,10 @@ class EdgeAgent:
 
     def _fleet(self) -> Mapping[str, Any]:
         return fleet_facts(self._updater.device) if self._updater is not None else {}
+
+    def _trouble(self) -> str | None:
+        updater = self._updater
+        return None if updater is None else updater.trouble or updater.unusable
 
     def _take_parcel(self, data: bytes, authorization: str | None) -> tuple[int, str]:
         return take_parcel(self.updater, data)

@@ -64,6 +64,8 @@ class Performer:
         self._where = around.enrolled
         #: the link on trial (rule 7)
         self.candidate: Whereabouts | None = None
+        #: why neither the live config nor the last good one could be loaded; none once one is in force
+        self.unusable: str | None = None
         #: seconds between looks at health; 0 = none
         self.health_every_seconds = 0.0
 
@@ -151,6 +153,7 @@ class Performer:
             return ev.SwitchFailed(code=Cause.DISK, detail=str(why))
         except (ConfigError, ApplyError) as why:
             return ev.SwitchFailed(code=Cause.SWITCH, detail=str(why))
+        self.unusable = None
         return ev.Switched(effective_hash=self._effective_hash(config))
 
     def load_live(self, fallback: Installed) -> list[ev.Event]:
@@ -166,7 +169,9 @@ class Performer:
             back = self._switch(fallback)
             if isinstance(back, ev.SwitchFailed):
                 logger.error("the last good config cannot be put back: %s", back.detail)
+                self.unusable = f"no config can be loaded: {back.detail}"
             return [self.live_seen()]
+        self.unusable = None
         try:
             self._around.apply(effective)
         except ApplyError as why:

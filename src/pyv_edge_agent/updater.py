@@ -86,6 +86,12 @@ class OTAUpdater:
         self._worker: threading.Thread | None = None
 
     @property
+    def unusable(self) -> str | None:
+        """Why no config could be loaded, such as a secret that is gone; none while one is in force, or none was
+        tried."""
+        return self._performer.unusable
+
+    @property
     def device(self) -> Device:
         """What the core knows now."""
         return self._device

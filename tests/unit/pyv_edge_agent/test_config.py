@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from pyv_edge_agent.config import Config
 from pyvorin_edge.config.document import SCHEMA
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.config.shapes import ListOf, Table, Text
+from pyvorin_edge.vocabulary import ConfigFormat
 
 TOML = '[cloud]\nenabled = true\nendpoint = "https://api.example.com/v1"\napi_key = "${API_KEY}"\n'
 KEY = b"k" * 32
@@ -139,3 +142,38 @@ def every_text(shape: Any, text: str) -> Iterator[Any]:
                 yield from ({key: value} for value in every_text(inner, text))
         case ListOf():
             yield from ([value] for value in every_text(shape.item, text))
+
+
+SEEDS = (
+    TOML.encode(),
+    b'[[sensors.devices]]\nname = "a"\n[[sensors.devices]]\nname = "${file:/x:-}"\n[health]\nport = 1e9\n',
+    b'{"sensors": {"devices": [{"name": "a", "base": 1}, {}]}, "cloud": {"enabled": true, "endpoint": "http://[x"}}',
+)
+
+
+@given(st.data(), st.sampled_from(SEEDS), st.sampled_from([None, ConfigFormat.TOML, ConfigFormat.JSON]))
+def test_nothing_but_a_config_error_comes_of_any_bytes(
+    data: st.DataObject, seed: bytes, format: ConfigFormat | None
+) -> None:
+    """Cut, doubled and changed anywhere, then read and judged with lines."""
+    begin, end = sorted((data.draw(st.integers(0, len(seed))), data.draw(st.integers(0, len(seed)))))
+    evil = seed[:begin] + data.draw(st.binary(max_size=4) | st.sampled_from([b"\n[", b'"""', b"${", seed])) + seed[end:]
+    with contextlib.suppress(ConfigError):
+        Config.from_bytes(evil, format).validate({})
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b"[[a]]\n" * 9_000, b"a = [" + b"{}," * 20_000 + b"]", b"[a" + b".a" * 14 + b"]\n" + b"#" * 60_000,
+        b"\n".join(b"[%d.b]" % number for number in range(7_000)), b'a = """' + b'""\\"' * 15_000 + b'"""',
+        b'{"a": [' + b"{}," * 20_000 + b"{}]}", b'{"' + b"\\n" * 30_000 + b'": 1}', b'{"a": ' + b"[" * 60_000,
+        b'a = "' + b"${A:-" * 12_000 + b'"', b'a = "' + b"${A}" * 16_000 + b'"', b"a = {" * 10_000,
+        b"\n" * 65_000 + b"a = 1",
+    ],
+)  # fmt: skip
+def test_no_bomb_takes_long_to_be_refused(bomb: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(ConfigError):
+        Config.from_bytes(bomb).validate({})
+    assert time.process_time() - started < 5.0

@@ -143,6 +143,7 @@ def test_what_cannot_be_made_durable_shows_in_health(tmp_path: Path) -> None:
         trouble=lambda: trouble[0] if trouble else None,
     )  # fmt: skip
     daily = DailyWork(place, CloudSyncQueue(place.state.queue), Clock(), AgentLog(io.StringIO()))
+    assert daily.health()["status"] == "unhealthy"  # nothing runs, and not because it only just started
     daily.apply(config())
     assert (daily.health()["status"], daily.health()["reasons"]) == ("degraded", trouble)
     trouble.clear()

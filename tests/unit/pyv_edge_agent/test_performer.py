@@ -200,3 +200,16 @@ def test_logs_and_health_are_answered(world: World) -> None:
     assert world.do(do.ReadLogs("r", 2)) == [ev.LogsRead(request_id="r", lines=("a line", "a line"))]
     assert world.do(do.LookAtHealth(1.0)) == [ev.HealthSeen({"status": "healthy"})]
     assert world.performer.health_every_seconds == 1.0
+
+
+def test_a_start_without_its_secret_says_so_until_a_reload_finds_it(world: World) -> None:
+    world.live.put(SECRET)
+    world.slots.keep(SlotKind.BLOBS, digest_of(SECRET), SECRET)
+    world.do(do.LoadLive(installed(SECRET)))
+    assert world.performer.unusable is not None
+    assert "variable API_KEY is not set" in world.performer.unusable
+    assert world.applied == []
+    world.environment["API_KEY"] = "s3cret"
+    world.do(do.LoadLive(installed(SECRET)))
+    assert world.performer.unusable is None
+    assert world.applied[-1]["cloud"]["api_key"] == "s3cret"
