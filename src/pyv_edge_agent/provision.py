@@ -13,7 +13,7 @@ from pyv_edge_agent.link import enrol
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge import trust, wire
 from pyvorin_edge.config.document import problems, with_defaults
-from pyvorin_edge.config.formats import parse, sniff, write
+from pyvorin_edge.config.formats import parse, placed, sniff, write
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.enrolment import EnrolmentToken
 from pyvorin_edge.identity import DeviceId, parse_device_id
@@ -79,7 +79,7 @@ def render_config(template: bytes | None, settings: Sequence[Setting]) -> bytes:
         document = _with(document, setting.path, setting)
     found = problems(with_defaults(document))
     if found:
-        raise ConfigError(found)
+        raise ConfigError(found if template is None else placed(found, template, format))
     return template if template is not None and not settings else write(document, ConfigFormat.TOML)
 
 
