@@ -23,6 +23,7 @@ from pyv_fleet.core.access import Doors
 from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.words import ActOutcome, AlertState, AuthScope, RolloutState, Verdict, WaveState
 from pyv_fleet.engine.answers import Answer
+from pyv_fleet.engine.desired import Desired
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.engine.ground import Changes
 from pyv_fleet.web.page import page_routes
@@ -222,8 +223,12 @@ class StandInDesk:
     async def accept_report(self, device_id: str, raw: bytes) -> None:
         self.asked.append(("accept_report", device_id, raw))
 
-    async def desired(self, device_id: str) -> tuple[bytes | None, bytes | None]:
-        return b'{"directive": 1}', b'{"assignment": 1}'
+    async def desired(self, device_id: str) -> Desired:
+        return Desired(channel="stable", directive=b'{"directive": 1}', assignment=b'{"assignment": 1}', trust=1)
+
+    async def polled(self, device_id: str, known: str | None, seconds: float, ending: asyncio.Event) -> Desired:
+        self.asked.append(("polled", device_id, seconds))
+        return await self.desired(device_id)
 
     async def changes(self) -> AsyncIterator[str]:
         async for kind in self.bell.listen():

@@ -17,6 +17,7 @@ from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.channels import Channels
+from pyv_fleet.engine.desired import DesiredOrders
 from pyv_fleet.engine.desk import Addresses, Desk, Parts
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
@@ -144,6 +145,7 @@ class Engine:
             rollouts=self.rollouts,
             rollbacks=self.rollbacks,
             answers=Answers(ground),
+            desired=DesiredOrders(ground, trust),
         )
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()
@@ -160,6 +162,7 @@ class Engine:
         self.trust.observers += [self._trust_changed, self.sweeps.renew]
 
     async def _trust_changed(self, _trust: Trust) -> None:
+        self._ground.ordered.ring_all()
         await self.publishing.trust_changed()
 
     @asynccontextmanager

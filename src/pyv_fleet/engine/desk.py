@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ from pyv_fleet.engine.article import ArticleHttp
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.channels import Channels
+from pyv_fleet.engine.desired import Desired, DesiredOrders
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.enrolment import Enrolment
@@ -51,7 +53,6 @@ from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import channels, devices
 from pyv_fleet.store import fleet as fleets
-from pyv_fleet.store import orders as directives
 from pyv_fleet.store.status import Filter
 from pyvorin_edge.report import Join, Response
 from pyvorin_edge.vocabulary import Connectivity, Standing, Verb
@@ -90,6 +91,7 @@ class Parts:
     rollouts: RolloutDesk
     rollbacks: RollbackDesk
     answers: Answers
+    desired: DesiredOrders
 
 
 class Desk:
@@ -187,14 +189,17 @@ class Desk:
         """A report over HTTP, stored when this returns; Invalid."""
         await self._parts.intake.accept_report(device_id, raw)
 
-    async def desired(self, device_id: str) -> tuple[bytes | None, bytes | None]:
-        """The envelopes of directive and assignment in force for a device; NotFound."""
-        async with self._parts.ground.database.read() as connection:
-            device = await devices.get(connection, device_id)
-            if device is None:
-                raise NotFound("no such device", device_id)
-            current = await directives.current(connection, device.channel)
-        return (None if current is None else current.envelope), device.assignment
+    async def desired(self, device_id: str) -> Desired:
+        """The orders in force for a device; NotFound."""
+        return await self._parts.desired.of(device_id)
+
+    async def polled(self, device_id: str, known: str | None, seconds: float, ending: asyncio.Event) -> Desired:
+        """The same as a device asks for it, who is heard by that: at once, or when its ETag is not `known` any more,
+        at the latest after `seconds` or when the server ends."""
+        self._parts.intake.polled(device_id)
+        if known is None or not seconds:
+            return await self._parts.desired.of(device_id)
+        return await self._parts.desired.after(device_id, known, seconds, ending)
 
     # --- releases, channels, rollouts, rollbacks ---
 

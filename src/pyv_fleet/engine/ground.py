@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from pyv_fleet.engine.bell import Bell
 from pyv_fleet.store.database import Database
 from pyv_fleet.store.records import sortable_id
 
@@ -49,6 +50,8 @@ class Ground:
     #: the fleet's name
     fleet: str
     changes: Changes = field(default_factory=Changes)
+    #: rung for devices that wait for their orders
+    ordered: Bell = field(default_factory=Bell)
 
     def new_id(self) -> str:
         """An id for a new row; later ones sort higher."""

@@ -20,7 +20,7 @@ from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import Heard, HeardObserver
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.presence import Presences, Session
-from pyv_fleet.engine.words_in import Word, parse_report, parse_word
+from pyv_fleet.engine.words_in import Polled, Word, parse_report, parse_word
 from pyv_fleet.link.interface import HERE_TOPIC, Incoming, NoLink, Publisher
 from pyv_fleet.store import status as statuses_stored
 from pyv_fleet.store.status import Known, StatusRecord
@@ -126,6 +126,11 @@ class Intake:
         self._wake.set()
         await stored
 
+    def polled(self, device_id: str) -> None:
+        """It asked for its orders over HTTP, with its certificate: so it is there."""
+        self._waiting.append(_Waiting(Word(device_id, Polled(), False), 0, _nobody))
+        self._wake.set()
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -211,6 +216,8 @@ class Intake:
         match word.said:
             case Report():
                 self._take_report(batch, word.device_id, word.said)
+            case Polled():
+                self._take_poll(batch, word.device_id)
             case Beat():
                 self._take_beat(batch, word.device_id, word.said, live=here)
             case Presence(state=PresenceState.OFFLINE):
@@ -250,6 +257,11 @@ class Intake:
                 batch.questions[device_id] = self._presences.boot_id(device_id)
             case _:
                 self.dropped["late"] += 1
+
+    def _take_poll(self, batch: _Batch, device_id: str) -> None:
+        status = batch.known[device_id].status
+        if status.boot and not self._presences.has_ended(device_id, Session(status.boot, status.conn)):
+            batch.put(device_id, statuses.after_birth(status, batch.now_ms))
 
     def _take_end(self, batch: _Batch, device_id: str, said: Presence) -> None:
         device, status = batch.known[device_id]
@@ -305,6 +317,10 @@ def _drift_detail(status: StatusRecord) -> str:
     where = ", ".join(status.drift_paths[:5])
     more = len(status.drift_paths) - 5 + status.drift_more
     return what + (f": {where}" if where else "") + (f" and {more} more" if more > 0 else "")
+
+
+def _nobody() -> None:
+    """Waits for it to be stored."""
 
 
 def _settle(future: asyncio.Future[None]) -> None:

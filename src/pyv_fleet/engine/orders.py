@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.engine.bell import channel_name, device_name
 from pyv_fleet.engine.errors import Invalid, NotFound, Unavailable
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.trust_chain import TrustChain
@@ -82,6 +83,7 @@ class Orders:
             issued_by=actor[:TEXT_MAX],
         )
         await directives.put(connection, self._sealed(directive))
+        self._ground.ordered.note(channel_name(channel))
         return directive
 
     async def publish_directive(self, channel: str, rules: Sequence[Rule], *, reason: str, actor: str) -> Directive:
@@ -131,6 +133,7 @@ class Orders:
             published_at=None,
         )
         await devices.save(connection, made)
+        self._ground.ordered.note(device_name(device.device_id))
         return made
 
     async def make_request(
@@ -165,7 +168,9 @@ class Orders:
         return request, self._sign(lambda: self._signer.request(request))
 
     async def publish_pending(self) -> None:
-        """Carry out what is committed and not confirmed by the broker yet; without a broker it stays pending."""
+        """Carry out what is committed and not confirmed by the broker yet; without a broker it stays pending, and
+        whoever waits over HTTP has it at once."""
+        self._ground.ordered.ring()
         if self._flush is not None:
             await self._flush()
 

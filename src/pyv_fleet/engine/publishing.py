@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.engine.bell import channel_name
 from pyv_fleet.engine.foreign import Foreign
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import DirectiveObserver
@@ -106,6 +107,8 @@ class Publishing:
         for channel, payload in heard:
             found = await self._foreign.judge(channel, payload)
             if found.adopted is not None:
+                self._ground.ordered.note(channel_name(channel))
+                self._ground.ordered.ring()
                 for observer in self.observers:
                     await observer(found.adopted)
             elif found.ours_again:

@@ -15,11 +15,15 @@ BEAT_BYTES_MAX = 512
 PRESENCE_BYTES_MAX = 1024
 
 
+class Polled(NamedTuple):
+    """It asked for its orders over HTTP: a device without MQTT sends no beats (PROTOCOL 9)."""
+
+
 class Word(NamedTuple):
     """What a device said."""
 
     device_id: str
-    said: Report | Beat | Presence
+    said: Report | Beat | Presence | Polled
     retained: bool
 
 

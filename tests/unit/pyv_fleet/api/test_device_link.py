@@ -24,7 +24,7 @@ def test_a_report_is_taken_raw_and_answered_with_the_etag_of_what_is_desired() -
 def test_what_is_known_already_is_304() -> None:
     call = browser(StandInDesk())
     first = call("GET", "/v1/devices/FLEET-1/desired")
-    assert first.json() == {"directive": '{"directive": 1}', "assignment": '{"assignment": 1}'}
+    assert first.json() == {"directive": '{"directive": 1}', "assignment": '{"assignment": 1}', "trust": 1}
     again = call("GET", "/v1/devices/FLEET-1/desired", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 

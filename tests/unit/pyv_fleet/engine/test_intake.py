@@ -59,6 +59,19 @@ def test_reports_and_beats_of_a_batch_end_in_one_row(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_device_without_mqtt_is_online_while_it_polls(tmp_path: Path) -> None:
+    async def scene(place: Bench) -> None:
+        await place.heard(said("dev-a", seq=1))
+        await place.engine.intake.fell_silent(["dev-a"])
+        place.time.forward(300)
+        place.engine.intake.polled("dev-a")
+        await place.engine.intake.drain()
+        row = await of(place)
+        assert (row.connectivity, row.last_seen) == (Connectivity.ONLINE, place.time.ms)
+
+    play(tmp_path, scene)
+
+
 def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
     async def scene(place: Bench) -> None:
         await place.heard(said("dev-a", seq=1))
