@@ -30,10 +30,9 @@ from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.link.choosing import LinkKind, make_link
 from pyv_edge_agent.link.fetching import fetch_topic
 from pyv_edge_agent.link.interface import Link, Passport
-from pyv_edge_agent.link.mqtt import MqttLink
-from pyv_edge_agent.link.none import NoLink
 from pyv_edge_agent.logs import AgentLog
 from pyv_edge_agent.parcel import take_parcel
 from pyv_edge_agent.performer import Surroundings
@@ -72,6 +71,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
     health_allow_remote: bool = False
     #: take parcels at POST /config/reload
     allow_config_reload: bool = False
+    #: how the fleet is reached
+    link: LinkKind = LinkKind.AUTO
     #: the operator's word on the clock, before the machine's
     clock: ClockWord | None = None
     limits: Limits = Limits()
@@ -213,12 +214,10 @@ class EdgeAgent:
         return OTAUpdater(device, disk, self._make_link(device, where), around, self._clock, beat)
 
     def _make_link(self, device: Device, where: Whereabouts) -> Link:
-        if not where.mqtt:
-            return NoLink()
-        use = device.memory.state.link or where
-        return MqttLink(
-            self._passport(),
-            use,
+        return make_link(
+            self._options.link,
+            device.memory.state.link or where,
+            self._passport,
             clock_ms=self._clock.wall_ms,
             pace=device.pace,
             delay_seconds_max=self._options.reconnect_seconds_max,

@@ -15,6 +15,8 @@ SHELLS = {
     "pyv_edge_agent/main.py": "tests/system, tests/conformance: EdgeAgent as a process",
     "pyv_edge_agent/link/mqtt.py": "tests/conformance against a real broker",
     "pyv_edge_agent/link/session.py": "tests/conformance against a real broker",
+    "pyv_edge_agent/link/visit.py": "tests/unit/pyv_edge_agent/link/test_polling.py, against real HTTPS",
+    "pyv_edge_agent/link/errands.py": "tests/unit/pyv_edge_agent/link/test_polling.py, against real HTTPS",
     "pyv_fleet/__main__.py": "three lines; tests/house runs the command",
     "pyv_fleet/main.py": "tests/house: every command's --help",
     "pyv_fleet/demo/command.py": "tests/system/test_demo.py: signals, exit codes, folders",

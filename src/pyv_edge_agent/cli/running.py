@@ -16,6 +16,7 @@ import click
 from pyv_edge_agent.core.pulse import PATIENCE_SECONDS
 from pyv_edge_agent.core.telling import fleet_facts
 from pyv_edge_agent.ending import Ending
+from pyv_edge_agent.link.choosing import LinkKind
 from pyv_edge_agent.main import AgentOptions, EdgeAgent
 from pyv_edge_agent.notify import Notifier, of_this_process
 from pyv_edge_agent.watchdog import Watchdog
@@ -44,6 +45,13 @@ _HANDLED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 @click.option("--health-allow-remote", is_flag=True, help="Let /health listen on another address than loopback.")
 @click.option("--allow-config-reload", is_flag=True, help="Take signed parcels at POST /config/reload.")
 @click.option(
+    "--link",
+    type=click.Choice([kind.value for kind in LinkKind]),
+    default=LinkKind.AUTO.value,
+    show_default=True,
+    help="How the fleet is reached; auto: MQTT if it has a broker, else HTTP.",
+)
+@click.option(
     "--clock",
     type=click.Choice([word.value for word in Clock]),
     help="Your word on whether the clock is synchronised, before the machine's own.",
@@ -63,6 +71,7 @@ def run(
     health_port: int | None,
     health_allow_remote: bool,
     allow_config_reload: bool,
+    link: str,
     clock: str | None,
     watchdog_seconds: float,
     die_with_parent: bool,
@@ -79,6 +88,7 @@ def run(
         health_port=health_port,
         health_allow_remote=health_allow_remote,
         allow_config_reload=allow_config_reload,
+        link=LinkKind(link),
         clock=Clock(clock) if clock is not None else None,
     )
     run_agent(config, state_dir, options, die_with_parent=die_with_parent, watchdog_seconds=watchdog_seconds)

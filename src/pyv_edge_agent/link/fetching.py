@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 def fetch_topic(whereabouts: Whereabouts, passport: Passport, topic: str) -> bytes | None:
     """What is retained at `topic`, not verified, from the first controller that has it; none if that failed."""
-    path, limit_bytes = _path_of(topic)
+    path, limit_bytes = path_of(topic)
     for url in whereabouts.http:
         try:
             tls = device_context(whereabouts, passport)
@@ -26,7 +26,8 @@ def fetch_topic(whereabouts: Whereabouts, passport: Passport, topic: str) -> byt
     return None
 
 
-def _path_of(topic: str) -> tuple[str, int]:
+def path_of(topic: str) -> tuple[str, int]:
+    """Where the controller has what is retained at a topic, and its greatest size; ValueError for other topics."""
     match topics.parse(topic):
         case (Kind.RELEASE, digest):
             return f"/v1/releases/{digest}/envelope", wire.ORDER_BYTES_MAX

@@ -22,16 +22,18 @@ ANSWER_BYTES_MAX: Final = 1024 * 1024
 class HttpRefused(LinkError):
     """The controller answered, and not with what was asked for."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, retry_after_seconds: float = 0.0) -> None:
         super().__init__(detail)
         self.status = status
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A 2xx answer."""
+    """A 2xx answer, or 304 to who asked with `If-None-Match`."""
 
     status: int
     body: bytes
+    etag: str | None = None
 
 
 class Https:
@@ -39,7 +41,7 @@ class Https:
 
     def __init__(self, url: str, tls: ssl.SSLContext) -> None:
         """LinkError if `url` is no https URL with a host."""
-        self._url = _checked(url)
+        self._url = checked(url)
         self._tls = tls
 
     def get(self, path: str, *, limit_bytes: int = ANSWER_BYTES_MAX) -> bytes:
@@ -62,11 +64,11 @@ class Https:
         )
         try:
             connection.request(method, path, body, {"User-Agent": USER_AGENT, **(headers or {})})
-            return _answer_of(connection.getresponse(), limit_bytes)
+            return answer_of(connection.getresponse(), limit_bytes)
         except ssl.SSLCertVerificationError as why:
             raise LinkError(f"{self}: its certificate does not hold: {why.verify_message}") from None
         except (OSError, http.client.HTTPException) as why:
-            raise LinkError(f"{self}: {_reason(why)}") from None
+            raise LinkError(f"{self}: {reason_of(why)}") from None
         finally:
             connection.close()
 
@@ -74,7 +76,8 @@ class Https:
         return f"https://{self._url.netloc}"
 
 
-def _checked(url: str) -> SplitResult:
+def checked(url: str) -> SplitResult:
+    """The URL's parts; LinkError if it is not https://host:port and nothing else."""
     try:
         parts = urlsplit(url)
         port_known = parts.port is None or parts.port > 0
@@ -87,13 +90,20 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _answer_of(response: http.client.HTTPResponse, limit_bytes: int) -> Answer:
+def answer_of(response: http.client.HTTPResponse, limit_bytes: int) -> Answer:
+    """What came; HttpRefused for a status that is neither 2xx nor 304, LinkError for more than `limit_bytes`."""
     body = response.read(limit_bytes + 1)
-    if not 200 <= response.status < 300:
-        raise HttpRefused(response.status, _detail_of(response.status, response.reason, body))
+    if not 200 <= response.status < 300 and response.status != 304:
+        detail = _detail_of(response.status, response.reason, body)
+        raise HttpRefused(response.status, detail, _retry_after(response.headers.get("Retry-After")))
     if len(body) > limit_bytes:
         raise LinkError(f"the answer is larger than {limit_bytes} bytes")
-    return Answer(response.status, body)
+    return Answer(response.status, body, response.headers.get("ETag"))
+
+
+def _retry_after(said: str | None) -> float:
+    """Seconds; a date, or nonsense, is as if nothing was said."""
+    return float(said) if said is not None and said.isascii() and said.isdigit() and len(said) < 7 else 0.0
 
 
 def _detail_of(status: int, reason: str, body: bytes) -> str:
@@ -106,5 +116,6 @@ def _detail_of(status: int, reason: str, body: bytes) -> str:
     return f"the controller answered {status} {reason}" + (f": {said}" if isinstance(said, str) else "")
 
 
-def _reason(why: Exception) -> str:
+def reason_of(why: Exception) -> str:
+    """In words, as short as the system has them."""
     return getattr(why, "strerror", None) or str(why) or type(why).__name__
