@@ -17,7 +17,8 @@ from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
-LINE_BYTES_MAX: Final = 1024 * 1024
+#: the longest holds a parcel in base64
+LINE_BYTES_MAX: Final = 2 * 1024 * 1024
 ANSWER_SECONDS: Final = 40.0
 _READ_SECONDS: Final = 5.0
 

@@ -24,3 +24,6 @@ class Exit(enum.IntEnum):
     BUSY = 4, "`run`: another agent runs on the same state directory"
     STUCK = 5, "`run`: its own watchdog ended it, because a part of it was stuck; the log says which"
     UNSECURED = 6, "`run`: it was asked to end, and its queue could not be closed in time; the last second may be lost"
+    LOWER = 9, "`apply`: the parcel's orders are not newer than those in force, or not for this device"
+    REJECTED = 10, "`apply`: the parcel was refused; the sentence says why"
+    NOT_SETTLED = 11, "`apply --wait`: the update failed, or did not end in time"

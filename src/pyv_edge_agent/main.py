@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -23,7 +22,7 @@ from pyv_edge_agent.core.brain import wake
 from pyv_edge_agent.core.device import Device, Facts, Limits
 from pyv_edge_agent.core.events import Arrived
 from pyv_edge_agent.core.pulse import Part
-from pyv_edge_agent.core.telling import fleet_facts
+from pyv_edge_agent.core.telling import fleet_facts, report_of
 from pyv_edge_agent.daily import DailyWork, Place
 from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write_durably
 from pyv_edge_agent.disk.journal import Journal
@@ -33,8 +32,9 @@ from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, rea
 from pyv_edge_agent.link.choosing import LinkKind, make_link
 from pyv_edge_agent.link.fetching import fetch_topic
 from pyv_edge_agent.link.interface import Link, Passport
+from pyv_edge_agent.locking import AgentRunning, take_lock
 from pyv_edge_agent.logs import AgentLog
-from pyv_edge_agent.parcel import take_parcel
+from pyv_edge_agent.parcel import ask_parcel, standing, take_parcel
 from pyv_edge_agent.performer import Surroundings
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.pulse import Pulse
@@ -55,10 +55,6 @@ logger = logging.getLogger(__name__)
 
 CAPS: Final = ("config",)
 _NOWHERE: Final = Whereabouts()
-
-
-class AgentRunning(Exception):
-    """Another agent runs on the same state directory."""
 
 
 class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -291,12 +287,7 @@ class EdgeAgent:
 
     def _take_lock(self) -> None:
         try:
-            self._lock = os.open(self._place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock or -1)
-            self._lock = None
-            raise AgentRunning(f"another agent runs on {self._place.root}: stop it first") from None
+            self._lock = take_lock(self._place.lock)
         except OSError as why:
             raise DiskError(self._place.lock, "lock", why) from None
 
@@ -308,6 +299,9 @@ class EdgeAgent:
             "rollback": lambda args: self._rollback(str(args["version"])),
             "reload": lambda args: self.reload_config(),
             "flush": lambda args: self._flush(),
+            "parcel": lambda args: ask_parcel(self.updater, args),
+            "standing": lambda args: standing(self.updater.device),
+            "report": lambda args: msgspec.to_builtins(report_of(self.updater.device, self._clock.wall_ms())),
         }
 
     def _flush(self) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from pyv_edge_agent.core.events import Arrived
+import msgspec
+
+from pyv_edge_agent.core.aim import aimed_at
+from pyv_edge_agent.core.device import Device
+from pyv_edge_agent.core.events import Arrived, Event
 from pyv_edge_agent.core.obey import NotObeyed, heed_release
-from pyv_edge_agent.updater import OTAUpdater
+from pyv_edge_agent.core.telling import shown_phase
 from pyvorin_edge import topics, wire
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
@@ -15,8 +21,52 @@ from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import OrderError, Parcel, decode_parcel, parcel_blobs, release_digest
 from pyvorin_edge.trust import TrustError, version_of
 
+Action = Callable[[], None]
 
-def take_parcel(updater: OTAUpdater, data: bytes) -> tuple[int, str]:
+
+class Taker(Protocol):
+    """What takes a parcel's parts: the running agent's updater, or the device at rest."""
+
+    @property
+    def device(self) -> Device:
+        """The device as it is now."""
+
+    def call(self, action: Action) -> None:
+        """Run `action` where events are fed."""
+
+    def feed(self, event: Event) -> None:
+        """One event, from within `call`."""
+
+    def lay_in(self, release: Digest, envelope: bytes, sha256: Digest, blob: bytes | None) -> None:
+        """Store a verified release and its config."""
+
+
+def ask_parcel(taker: Taker, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The control socket's `parcel`: {"parcel": base64} → status, sentence, and where the device stands then."""
+    try:
+        data = base64.b64decode(str(args["parcel"]), validate=True)
+    except binascii.Error:
+        status, said = 422, "not a parcel: it came broken"
+    else:
+        status, said = take_parcel(taker, data)
+    return {"status": status, "said": said, **standing(taker.device)}
+
+
+def standing(device: Device) -> dict[str, Any]:
+    """What it works towards, what it has, and how the last update ended; releases by digest, none = not known."""
+    target = aimed_at(device.facts.device_id, device.memory, device.directive, device.assignment)
+    committed, result = device.memory.committed, device.memory.state.result
+    return {
+        "wanted": None if target is None else target.release,
+        "committed": None if committed is None else committed.release,
+        "version": None if committed is None else committed.version,
+        "phase": shown_phase(device),
+        "waiting_for": device.waiting_for,
+        "result": msgspec.to_builtins(result),
+    }
+
+
+def take_parcel(updater: Taker, data: bytes) -> tuple[int, str]:
     """Status and sentence: 200 accepted or already in force, 409 lower than what is, 422 rejected."""
     try:
         parcel = decode_parcel(data)
@@ -43,7 +93,7 @@ class _Contents(NamedTuple):
         return cls(releases, parcel_blobs(parcel))
 
 
-def _take(updater: OTAUpdater, parcel: Parcel, steps: Sequence[Arrived | _Contents]) -> tuple[int, str]:
+def _take(updater: Taker, parcel: Parcel, steps: Sequence[Arrived | _Contents]) -> tuple[int, str]:
     before = updater.device.memory.state.refused
     for step in steps:
         if isinstance(step, Arrived):
@@ -61,7 +111,7 @@ def _take(updater: OTAUpdater, parcel: Parcel, steps: Sequence[Arrived | _Conten
     return 200, "accepted"
 
 
-def _lay_in(updater: OTAUpdater, contents: _Contents) -> None:
+def _lay_in(updater: Taker, contents: _Contents) -> None:
     """Into the store, where the core looks before it fetches: what the release role signed, and what that names."""
     device = updater.device
     for digest, envelope in contents.releases.items():

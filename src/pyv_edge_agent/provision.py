@@ -106,6 +106,31 @@ def provision(
     )
 
 
+def provision_offline(directory: Path, device_id: DeviceId, trust_anchor: bytes, config: bytes) -> Provisioned:
+    """Make `directory` the state of a device that no controller knows: id, trust anchor, config, and a key that hides
+    values in hashes. It lives by parcels. TrustError, DiskError, ProvisionError; a second run changes nothing."""
+    believed = trust.parse_anchor(trust_anchor)
+    steps = _Steps(StateDir(private_dir(directory)))
+    steps.name(device_id)
+    place = steps.place
+    installed = read_bytes(place.trust_anchor)
+    if installed is not None and trust.parse_anchor(installed) != believed:
+        raise ProvisionError(f"{place.trust_anchor} is another anchor: trust is not replaced, choose another --out")
+    if installed is None:
+        steps.keep(place.trust_anchor, trust_anchor)
+    if read_bytes(place.credentials.key) is None:
+        steps.keep(place.credentials.key, enrol.new_key_pem())
+    steps.keep(place.config, config, replace=False)
+    return Provisioned(
+        device_id=device_id,
+        fleet=believed.fleet or "",
+        incarnation=1,
+        directory=str(directory),
+        config=str(place.config),
+        written=tuple(steps.written),
+    )
+
+
 def known_device_id(directory: Path) -> DeviceId | None:
     """The id that the directory was provisioned for; none if it was not."""
     said = read_bytes(StateDir(directory).device_id)

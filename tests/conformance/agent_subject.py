@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 import tomli_w
@@ -33,24 +33,41 @@ _serial = itertools.count(1)
 _open: list[tuple[contextlib.ExitStack, RealBroker]] = []
 
 
+class FleetSide(NamedTuple):
+    """What a real agent meets: how it is enrolled, and what listens behind its doors."""
+
+    behind: tuple[str, int]
+    #: before an address in a link
+    scheme: str
+    enrol: Callable[[str], tuple[bytes, bytes]]
+    server_ca_pem: str
+
+
+class Remembering(Carrier, Protocol):
+    """A carrier that keeps what the device said."""
+
+    said: list[tuple[str, bytes]]
+
+
 class AgentSubject:
     """See Subject. Time is the machine's own."""
 
-    able: frozenset[Able] = frozenset()
+    able: frozenset[Able] = frozenset({Able.NETWORK, Able.TOPICS})
     reach_seconds = REACH_SECONDS
 
-    def __init__(self, broker: RealBroker, carrier: MqttCarrier, root: Path) -> None:
+    def __init__(self, fleet_side: FleetSide, carrier: Remembering, root: Path) -> None:
         self.device_id = f"FLEET-{next(_serial):012x}"
-        self._broker = broker
+        self._fleet_side = fleet_side
         self.carrier = carrier
         self._root = root
         self.state = root / "state"
         self._log = root / "agent.log"
-        self._doors = [Doorway(broker.settings.devices), Doorway(broker.settings.devices)]
-        self._answers = {self._doors[0].address}
+        doors = [Doorway(fleet_side.behind), Doorway(fleet_side.behind)]
+        self._doors = {f"{fleet_side.scheme}{door.address}": door for door in doors}
+        self.address, self.other_address = self._doors
+        self._answers = {self.address}
         self._network = True
         self._process: subprocess.Popen[bytes] | None = None
-        self.address, self.other_address = (door.address for door in self._doors)
         self._set_doors()
 
     def config(self, changes: Mapping[str, Any]) -> bytes:
@@ -58,13 +75,13 @@ class AgentSubject:
         return tomli_w.dumps({**least, **changes}).encode()
 
     def provision(self, join: Join, live: bytes, environment: Mapping[str, str]) -> None:
-        certificate, key = self._broker.enrol(self.device_id)
+        certificate, key = self._fleet_side.enrol(self.device_id)
         self.state.mkdir(mode=0o700)
         files = {
             "device_id": f"{self.device_id}\n".encode(),
             "device.key": key,
             "device.pem": certificate,
-            "server_ca.pem": self._broker.server_ca_pem.encode(),
+            "server_ca.pem": self._fleet_side.server_ca_pem.encode(),
             "trust_anchor.json": wire.encode({"public_key": join.trust_anchor}),
             "join.json": wire.encode(join),
             "env": "".join(f"{name}={value}\n" for name, value in environment.items()).encode(),
@@ -160,7 +177,7 @@ class AgentSubject:
 
     def close(self) -> None:
         self.kill()
-        for door in self._doors:
+        for door in self._doors.values():
             door.shut()
 
     def _said(self, topic_of: Callable[[str], str]) -> list[bytes]:
@@ -168,8 +185,8 @@ class AgentSubject:
         return [data for name, data in list(self.carrier.said) if name == topic]
 
     def _set_doors(self) -> None:
-        for door in self._doors:
-            if self._network and door.address in self._answers:
+        for address, door in self._doors.items():
+            if self._network and address in self._answers:
                 door.open()
             else:
                 door.shut()
@@ -185,7 +202,8 @@ def agent() -> Iterator[tuple[Subject, Carrier]]:
     broker = _broker()
     carrier = MqttCarrier(broker)
     with tempfile.TemporaryDirectory(prefix="pyv-agent-") as place:
-        subject = AgentSubject(broker, carrier, Path(place))
+        side = FleetSide(broker.settings.devices, "", broker.enrol, broker.server_ca_pem)
+        subject = AgentSubject(side, carrier, Path(place))
         yield subject, carrier
         subject.close()
     carrier.forget()

@@ -33,7 +33,7 @@ class Fleet:
         self.name = "acme"
         self.hold_seconds = hold_seconds
         self.root, self.release_key, self.directive_key = (_key(n) for n in (1, 2, 3))
-        self.link = Link(mqtt=(address,))
+        self.link = link_at(address)
         self.epoch = 1
         self.generation = 100
         self.number = 10
@@ -93,7 +93,7 @@ class Fleet:
             assignment=sealed.decode(),
             incarnation=1,
             **{"epoch": self.epoch, "generation": 0, "number": self.number, **bounds},
-            link=JoinLink(mqtt=self.link.mqtt, http=(), ca_pem=()),
+            link=JoinLink(mqtt=self.link.mqtt, http=self.link.http, ca_pem=()),
         )
 
     # orders
@@ -223,6 +223,11 @@ class Fleet:
     def seal(self, order: Any, payload_type: str, key: Ed25519PrivateKey | None = None) -> bytes:
         """An order in its envelope, by the directive key or another."""
         return envelope.seal(orders.encode_order(order), payload_type, [key or self.directive_key])
+
+
+def link_at(address: str) -> Link:
+    """A link that names one address, of a broker or a controller."""
+    return Link(http=(address,)) if address.startswith("https://") else Link(mqtt=(address,))
 
 
 def stranger() -> Ed25519PrivateKey:

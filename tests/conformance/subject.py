@@ -22,6 +22,10 @@ class Able(enum.StrEnum):
     REBOOT = "reboot"
     #: the disk refuses to write
     FULL_DISK = "full-disk"
+    #: it has sessions with its fleet, which may end, and reports by itself
+    NETWORK = "network"
+    #: every topic of the broker reaches it: requests, and orders that are not retained, or of others
+    TOPICS = "topics"
     #: it starts so fast that every variation of a question may be asked
     VARIATIONS = "variations"
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from conformance.fleet import link_at
 from conformance.watched import Watched
-from pyvorin_edge.trust import Link
 from pyvorin_edge.vocabulary import Cause, Outcome, Phase
-
-
-def link_to(device: Watched, address: str) -> Link:
-    return Link(mqtt=(address,))
 
 
 def test_an_address_that_answers_is_kept_over_a_restart(device: Watched) -> None:
     there = device.subject.other_address
     device.subject.answer_at(there, True)
-    device.fleet.trust(link=link_to(device, there))
+    device.fleet.trust(link=link_at(there))
     device.until(lambda: device.report.trust == 2 and device.report.phase is Phase.SETTLED, "settled on the new link")
     device.subject.idle(2)
     device.subject.answer_at(device.subject.address, False)  # the old one is closed for good
@@ -28,7 +24,7 @@ def test_from_an_address_that_does_not_answer_the_device_comes_back(device: Watc
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
     device.settle_on(release)
-    device.fleet.trust(link=link_to(device, device.subject.other_address))
+    device.fleet.trust(link=link_at(device.subject.other_address))
     device.until(
         lambda: device.report.result is not None and device.report.result.code is Cause.CUT_OFF,
         "it is back and says so",
@@ -43,7 +39,7 @@ def test_an_address_given_up_twice_has_failed_and_is_left_alone(device: Watched)
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
     device.settle_on(release)
-    device.fleet.trust(link=link_to(device, device.subject.other_address))
+    device.fleet.trust(link=link_at(device.subject.other_address))
     device.until(
         lambda: (
             device.report.result is not None
@@ -62,7 +58,7 @@ def test_a_fleet_that_cannot_be_reached_either_way_is_inconclusive_and_found_aga
     """A broker that restarts in the middle of a wave must not make a whole fleet give a link up for good."""
     there = device.subject.other_address
     device.subject.answer_at(there, True)
-    device.fleet.trust(link=link_to(device, there))
+    device.fleet.trust(link=link_at(there))
     device.subject.answer_at(there, False)
     device.subject.answer_at(device.subject.address, False)
     device.subject.idle(2.5 * device.subject.reach_seconds)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pyv_edge_agent.cli.applying import apply
 from pyv_edge_agent.cli.asking import drift, health, rollback, show_version, status
 from pyv_edge_agent.cli.configuring import config as config_group
 from pyv_edge_agent.cli.failing import Commands
@@ -36,5 +37,5 @@ def main(context: click.Context, config: Path | None) -> None:
         run_agent(config, None, AgentOptions(), die_with_parent=False)
 
 
-for command in (config_group, provision, run, status, health, drift, rollback, queue, show_version):
+for command in (config_group, provision, run, status, health, drift, rollback, queue, show_version, apply):
     main.add_command(command)

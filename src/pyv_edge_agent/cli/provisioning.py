@@ -13,6 +13,7 @@ from pyv_edge_agent.provision import (
     ProvisionError,
     known_device_id,
     parse_setting,
+    provision_offline,
     render_config,
 )
 from pyv_edge_agent.provision import (
@@ -26,12 +27,17 @@ TOKEN_BYTES_MAX = 4096
 
 @click.command()
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The state directory.")
-@click.option("--api", required=True, metavar="URL", help="The controller, https://host:port.")
+@click.option("--api", metavar="URL", help="The controller, https://host:port.")
 @click.option(
     "--token-file",
-    required=True,
     metavar="FILE",
     help="File with the enrolment token; - reads standard input. A token is never an argument.",
+)
+@click.option("--offline", is_flag=True, help="For a device without any network: no controller, it lives by parcels.")
+@click.option(
+    "--trust-anchor",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --offline: the fleet's trust_anchor.json; nothing but its root key is trusted.",
 )
 @click.option("--serial", help="Hardware serial to derive the device id from, instead of this machine's.")
 @click.option("--device-id", help="The device id itself.")
@@ -48,8 +54,10 @@ TOKEN_BYTES_MAX = 4096
 @click.option("--json", "as_json", is_flag=True, help="Say what was done as JSON.")
 def provision(
     out: Path,
-    api: str,
-    token_file: str,
+    api: str | None,
+    token_file: str | None,
+    offline: bool,
+    trust_anchor: Path | None,
     serial: str | None,
     device_id: str | None,
     prefix: str,
@@ -63,7 +71,14 @@ def provision(
     """
     name = _device_id(out, serial, device_id, prefix)
     config = render_config(_read(template), [parse_setting(text) for text in settings])
-    done = provision_device(out, name, api, lambda: _token(token_file), config)
+    if offline:
+        if trust_anchor is None or api is not None or token_file is not None:
+            raise click.UsageError("--offline needs --trust-anchor, and neither --api nor --token-file")
+        done = provision_offline(out, name, _file(trust_anchor, "--trust-anchor"), config)
+    elif api is None or token_file is None or trust_anchor is not None:
+        raise click.UsageError("give --api and --token-file, or --offline and --trust-anchor")
+    else:
+        done = provision_device(out, name, api, lambda: _token(token_file), config)
     if as_json:
         click.echo(msgspec.json.encode(done).decode())
     else:
@@ -71,7 +86,8 @@ def provision(
 
 
 def _say(done: Provisioned) -> None:
-    click.echo(f"device     {done.device_id}, incarnation {done.incarnation}, fleet {done.fleet}")
+    fleet = f"fleet {done.fleet}" if done.fleet else "the fleet of its first parcel"
+    click.echo(f"device     {done.device_id}, incarnation {done.incarnation}, {fleet}")
     click.echo(f"state      {done.directory}")
     click.echo(f"config     {done.config}")
     click.echo(f"written    {', '.join(done.written) or 'nothing: everything stood already'}")
@@ -96,7 +112,11 @@ def _token(source: str) -> EnrolmentToken:
 
 
 def _read(template: Path | None) -> bytes | None:
+    return None if template is None else _file(template, "--config")
+
+
+def _file(path: Path, option: str) -> bytes:
     try:
-        return None if template is None else template.read_bytes()
+        return path.read_bytes()
     except OSError as why:
-        raise ProvisionError(f"--config {template}: cannot be read: {why.strerror}") from None
+        raise ProvisionError(f"{option} {path}: cannot be read: {why.strerror}") from None

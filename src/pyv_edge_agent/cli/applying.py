@@ -1,0 +1,153 @@
+"""`pyv-edge-agent apply`: a parcel brought by hand, on a stick or over SSH (PROTOCOL 1, `parcel`)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeAlias
+
+import click
+
+from pyv_edge_agent.control import NotRunning, ask
+from pyv_edge_agent.exits import Exit
+from pyv_edge_agent.state_dir import DEFAULT, StateDir
+from pyvorin_edge.vocabulary import Phase
+
+Standing: TypeAlias = dict[str, Any]
+
+#: a parcel has at most 1 MiB; one byte more shows that it is too large
+READ_BYTES_MAX: Final = 1024 * 1024 + 1
+LOOK_SECONDS: Final = 0.5
+_WORDS: Final = {
+    HTTPStatus.OK: "accepted",
+    HTTPStatus.CONFLICT: "lower",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "rejected",
+}
+_EXITS: Final = {
+    HTTPStatus.OK: Exit.DONE,
+    HTTPStatus.CONFLICT: Exit.LOWER,
+    HTTPStatus.UNPROCESSABLE_ENTITY: Exit.REJECTED,
+}
+
+
+@click.command()
+@click.argument("parcel", type=click.File("rb"), metavar="FILE")
+@click.option(
+    "--state-dir",
+    envvar="PYV_EDGE_STATE_DIR",
+    default=DEFAULT,
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The device's state directory.",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The live config, if it is not config.toml in the state directory; only before the agent's first start.",
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Stay until the device settled on what the parcel orders, at most so long.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+def apply(parcel: BinaryIO, state_dir: Path, config: Path | None, wait_seconds: float | None, as_json: bool) -> None:
+    """Take the parcel in FILE, `-` for standard input: the same orders as over the network, judged the same way.
+
+    A running agent takes it at once and begins. While none runs its orders are kept, and the next start obeys them.
+    It needs no token: its signatures are its authority.
+
+    Exit status: 0 accepted or in force already, 9 lower than what is in force, 10 rejected; with --wait also 11, the
+    update failed or did not end in time.
+    """
+    place = StateDir(state_dir)
+    said = _taken(place, config, parcel.read(READ_BYTES_MAX))
+    code = _EXITS[said["status"]]
+    if code is Exit.DONE and wait_seconds is not None and said["agent"] == "running":
+        said |= _awaited(place, wait_seconds)
+        code = Exit.DONE if _reached(said) else Exit.NOT_SETTLED
+    status = said.pop("status")
+    if as_json:
+        click.echo(json.dumps({"outcome": _WORDS[status], **said}))
+    else:
+        click.echo(said["said"] if status == HTTPStatus.OK else f"{_WORDS[status]}: {said['said']}")
+        if status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            _say(said)
+    sys.exit(code)
+
+
+def _taken(place: StateDir, config: Path | None, data: bytes) -> Standing:
+    try:
+        found: Standing = ask(place.socket, "parcel", {"parcel": base64.b64encode(data).decode()})
+    except NotRunning:
+        return {**_kept(place, config, data), "agent": "at rest"}
+    return {**found, "agent": "running"}
+
+
+def _kept(place: StateDir, config: Path | None, data: bytes) -> Standing:
+    from pyv_edge_agent.carried import AtRest
+    from pyv_edge_agent.clock import Clock
+    from pyv_edge_agent.locking import take_lock
+    from pyv_edge_agent.main import agent_version
+    from pyv_edge_agent.parcel import standing, take_parcel
+
+    try:
+        lock = take_lock(place.lock)
+    except OSError as why:
+        raise click.ClickException(f"{place.root} cannot be locked: {why.strerror}") from None
+    try:
+        device = AtRest(place, config or place.config, agent_version(), Clock())
+        status, said = take_parcel(device, data)
+        return {"status": status, "said": said, **standing(device.device)}
+    finally:
+        os.close(lock)
+
+
+def _awaited(place: StateDir, within_seconds: float) -> Standing:
+    """How the device stands once it settled, or when the time is over; an agent that restarts is waited for."""
+    deadline = time.monotonic() + within_seconds
+    found: Standing = {}
+    while not _ended(found) and time.monotonic() < deadline:
+        time.sleep(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
+        found = _looked(lambda: ask(place.socket, "standing"), found)
+    return found
+
+
+def _looked(look: Callable[[], Standing], before: Standing) -> Standing:
+    try:
+        return look()
+    except NotRunning:
+        return before
+
+
+def _ended(found: Standing) -> bool:
+    """Settled, and either on what is wanted or at the end of a try of it."""
+    if found.get("phase") != Phase.SETTLED:
+        return False
+    result = found.get("result")
+    return _reached(found) or (result is not None and result["release"] == found["wanted"])
+
+
+def _reached(found: Standing) -> bool:
+    if found.get("phase") != Phase.SETTLED:
+        return False
+    return found["wanted"] is None or found["wanted"] == found["committed"]
+
+
+def _say(said: Standing) -> None:
+    if said["agent"] == "at rest":
+        click.echo("no agent runs: the next start obeys it")
+        return
+    waiting = f", waits for {said['waiting_for']}" if said.get("waiting_for") else ""
+    click.echo(f"now        {said['phase']}{waiting}, running {said['version'] or 'the provisioned config'}")
+    result = said.get("result")
+    if result is not None and result["release"] == said["wanted"] and said["wanted"] != said["committed"]:
+        click.echo(f"last try   {result['outcome']}: {result['code']} {result['detail']}".rstrip())

@@ -1,0 +1,26 @@
+"""One at a time on a state directory: the running agent, or who writes there while none runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class AgentRunning(Exception):
+    """Another agent runs on the same state directory."""
+
+
+def take_lock(path: Path) -> int:
+    """The open, locked file's descriptor: closed, or at the process's end, the lock is free. AgentRunning if another
+    holds it; OSError if there can be no such file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AgentRunning(f"another agent runs on {path.parent}: stop it first") from None
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
