@@ -38,6 +38,7 @@ from pyv_edge_agent.parcel import ask_parcel, standing, take_parcel
 from pyv_edge_agent.performer import Surroundings
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.pulse import Pulse
+from pyv_edge_agent.renewal import Renewal
 from pyv_edge_agent.secrecy import Secrecy
 from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
 from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, held_releases, read_memory
@@ -102,6 +103,7 @@ class EdgeAgent:
         self._daily: DailyWork | None = None
         self._watch: FileWatch | None = None
         self._control: ControlServer | None = None
+        self._renewal: Renewal | None = None
 
     @property
     def is_running(self) -> bool:
@@ -136,6 +138,9 @@ class EdgeAgent:
 
     def stop(self) -> None:
         """Stop within five seconds: the last readings are in the queue, the fleet was told goodbye."""
+        renewal, self._renewal = self._renewal, None
+        if renewal is not None:
+            renewal.stop()
         control, self._control = self._control, None
         watch, self._watch = self._watch, None
         updater, self._updater = self._updater, None
@@ -187,6 +192,8 @@ class EdgeAgent:
         self._updater.start(secrets.token_hex(8), _machine_boot_id())
         if enrolled is not None and device.assignment is None:
             self._updater.put(Arrived(topics.assignment(device_id), enrolled.join.assignment.encode("utf-8"), True))
+        if enrolled is not None:
+            self._renewal = self._renew(self._updater, enrolled.whereabouts)
         self._watch = self._watch_config(self._updater)
         self._control = ControlServer(self._place.socket, self._verbs())
         self._control.start()
@@ -219,8 +226,23 @@ class EdgeAgent:
             delay_seconds_max=self._options.reconnect_seconds_max,
         )
 
+    def _renew(self, updater: OTAUpdater, enrolled: Whereabouts) -> Renewal:
+        def now_ms() -> int:
+            now = self._clock.now()
+            return now.wall_ms if now.synced else updater.device.memory.state.time_bound
+
+        made = Renewal(
+            updater.device.facts.device_id,
+            self._passport,
+            where=lambda: updater.device.memory.state.link or enrolled,
+            now_ms=now_ms,
+            keep=lambda pem: write_durably(self._place.credentials.certificate, pem),
+        )
+        made.start()
+        return made
+
     def _passport(self) -> Passport:
-        return Passport(self._place.credentials, read_server_ca(self._place))
+        return Passport(self._place.credentials, read_server_ca(self._place), lambda: self._clock.now().synced)
 
     def _daily_place(self, device_id: DeviceId, key: bytes, enrolled: Enrolled | None) -> Place:
         return Place(
@@ -276,7 +298,12 @@ class EdgeAgent:
         return values
 
     def _fleet(self) -> Mapping[str, Any]:
-        return fleet_facts(self._updater.device) if self._updater is not None else {}
+        if self._updater is None:
+            return {}
+        facts, validity = fleet_facts(self._updater.device), self._renewal.validity if self._renewal else None
+        if validity is not None:
+            facts["certificate"] = {"not_after": validity.not_after / 1000}  # float seconds, as the article has them
+        return facts
 
     def _trouble(self) -> str | None:
         updater = self._updater

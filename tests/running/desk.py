@@ -21,8 +21,9 @@ from pyv_fleet.trust.tokens import new_enrolment_token
 class Desk:
     """EST, and whatever else is laid in `answers` by path. One token, good for one id."""
 
-    def __init__(self, root: Path, device_id: str) -> None:
-        self.authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], datetime.now(UTC))
+    def __init__(self, root: Path, device_id: str, born: datetime | None = None) -> None:
+        """`born`: when its authority was made, if not now."""
+        self.authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], born or datetime.now(UTC))
         self.token = new_enrolment_token(self.authority.server_ca_spki_sha256)
         self.device_id = device_id
         self.answers: dict[str, tuple[int, bytes]] = {}
@@ -55,6 +56,9 @@ class Desk:
             return 200, est.certs_only([self.authority.device_ca, self.authority.server_ca])
         if path == "/.well-known/est/simpleenroll":
             return self._enrol(authorization, body)
+        if path == "/.well-known/est/simplereenroll" and path not in self.answers:
+            made = self.authority.issue(est.csr_of(body), self.device_id, datetime.now(UTC))
+            return 200, est.certs_only([made])
         return self.answers.get(path, (404, b'{"title":"Not found","detail":"there is nothing here"}'))
 
     def _enrol(self, authorization: str, body: bytes) -> tuple[int, bytes]:
@@ -65,9 +69,9 @@ class Desk:
 
 
 @contextmanager
-def open_desk(root: Path, device_id: str) -> Iterator[Desk]:
+def open_desk(root: Path, device_id: str, born: datetime | None = None) -> Iterator[Desk]:
     """A desk that serves."""
-    desk = Desk(root, device_id)
+    desk = Desk(root, device_id, born)
     desk.serve()
     try:
         yield desk

@@ -23,12 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
 from pyv_edge_agent.link.http import HttpRefused, Https
-from pyv_edge_agent.link.interface import Credentials, LinkError
-from pyv_edge_agent.link.tls import client_context, unverified_context
+from pyv_edge_agent.link.interface import Credentials, LinkError, Passport
+from pyv_edge_agent.link.tls import client_context, device_context, unverified_context
 from pyvorin_edge import wire
 from pyvorin_edge.enrolment import EnrolmentToken
 from pyvorin_edge.errors import WireError
 from pyvorin_edge.report import Join
+from pyvorin_edge.trust import Link as Whereabouts
 
 BODY_BYTES_MAX = 64 * 1024
 JOIN_BYTES_MAX = 1024 * 1024
@@ -67,6 +68,23 @@ def enrol(api: str, server_ca_pem: str, device_id: str, token: EnrolmentToken, k
         answer = https.request("POST", path, _csr(device_id, key), headers, limit_bytes=BODY_BYTES_MAX)
     except HttpRefused as why:
         raise EnrolmentRefused(f"{device_id} was not enrolled: {why}") from None
+    return _own_certificate(_certificates_of(answer.body), device_id, key)
+
+
+def renew(api: str, where: Whereabouts, passport: Passport, device_id: str) -> bytes:
+    """A new certificate in PEM for the same id and key, also when the old one expired (EST simplereenroll).
+    EnrolmentRefused if the controller does not renew it, LinkError if it cannot be asked."""
+    try:
+        key = _key_of(passport.credentials.key.read_bytes())
+    except OSError as why:
+        raise LinkError(f"{passport.credentials.key.name} cannot be read: {why.strerror}") from None
+    headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
+    https = Https(api, device_context(where, passport))
+    path = "/.well-known/est/simplereenroll"
+    try:
+        answer = https.request("POST", path, _csr(device_id, key), headers, limit_bytes=BODY_BYTES_MAX)
+    except HttpRefused as why:
+        raise EnrolmentRefused(f"{device_id} was not renewed: {why}") from None
     return _own_certificate(_certificates_of(answer.body), device_id, key)
 
 

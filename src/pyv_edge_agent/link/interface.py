@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +38,8 @@ class Passport(msgspec.Struct, frozen=True):
 
     credentials: Credentials
     server_ca_pem: str
+    #: whether the clock is worth asking: else certificates are not judged by time (rule 8)
+    clock_synced: Callable[[], bool] = lambda: True
 
 
 class Listener(Protocol):

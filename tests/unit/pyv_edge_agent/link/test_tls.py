@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
+from pyv_edge_agent.link.http import Https
 from pyv_edge_agent.link.interface import Credentials, LinkError, Passport
 from pyv_edge_agent.link.tls import client_context, device_context, unverified_context
 from pyvorin_edge.trust import Link as Whereabouts
+from running.desk import open_desk
 
 CA = trustme.CA()
 CA_PEM = CA.cert_pem.bytes().decode()
@@ -50,3 +53,13 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_the_unverified_context_verifies_nothing() -> None:
     assert unverified_context().verify_mode is ssl.CERT_NONE
+
+
+def test_a_device_that_woke_in_1970_reaches_its_fleet_and_one_with_a_clock_judges_by_it(tmp_path: Path) -> None:
+    """For it, all certificates are from the future (rule 8)."""
+    with open_desk(tmp_path, "FLEET-1", born=datetime.now(UTC) + timedelta(days=365)) as desk:
+        cacerts = "/.well-known/est/cacerts"
+        asked = Https(desk.url, client_context([desk.server_ca_pem], check_time=False))
+        assert asked.get(cacerts)
+        with pytest.raises(LinkError, match="not yet valid"):
+            Https(desk.url, client_context([desk.server_ca_pem])).get(cacerts)
