@@ -37,9 +37,8 @@ class RealBroker:
         self.authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], datetime.now(UTC))
         self._runner = asyncio.Runner()
         self.settings = broker_settings(root, self.authority)
-        crl = self.authority.places.device_crl.read_bytes()
-        self._broker = ManagedBroker(obtain(), self.settings, crl)
-        self._runner.run(self._broker.start())
+        self._broker = self._made()
+        self.go_on()
 
     @property
     def server_ca_pem(self) -> str:
@@ -53,9 +52,21 @@ class RealBroker:
         made = self.authority.issue(der, device_id, datetime.now(UTC))
         return certificates.pem_of(made), certificates.private_pem(key)
 
+    def go_on(self) -> None:
+        """Start it, also after `rest`."""
+        self._runner.run(self._broker.start())
+
+    def rest(self) -> None:
+        """Stop it for a while: every session ends, and nobody gets in."""
+        self._runner.run(self._broker.stop())
+        self._broker = self._made()
+
     def stop(self) -> None:
         self._runner.run(self._broker.stop())
         self._runner.close()
+
+    def _made(self) -> ManagedBroker:
+        return ManagedBroker(obtain(), self.settings, self.authority.places.device_crl.read_bytes())
 
 
 class MqttCarrier:
@@ -73,9 +84,14 @@ class MqttCarrier:
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
         self._client.on_subscribe = lambda *_: self._listening.set()
+        self._client.on_disconnect = lambda *_: self._listening.clear()
         self._client.connect(*broker.settings.controller)
         self._client.loop_start()
-        assert self._listening.wait(10), "the controller's place is not listening"
+        self.until_listening()
+
+    def until_listening(self) -> None:
+        """It is back by itself after the broker was away."""
+        assert self._listening.wait(20), "the controller's place is not listening"
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
         if retain:
@@ -141,9 +157,13 @@ class Doorway:
         while True:
             try:
                 outer, _ = server.accept()
+            except OSError:
+                return  # shut
+            try:
                 inner = socket.create_connection(self._behind)
             except OSError:
-                return
+                outer.close()  # nobody there just now
+                continue
             with self._lock:
                 self._inside |= {outer, inner}
             for source, sink in ((outer, inner), (inner, outer)):
