@@ -215,7 +215,7 @@ def _shape(shape: Any, path: str) -> Iterator[tuple[str, ...]]:
 
 
 def _kind(shape: Any) -> str:
-    names = {"Flag": "true or false", "Text": "string", "ListOf": "list", "NotYet": "list, must be empty"}
+    names = {"Flag": "true or false", "Text": "string", "ListOf": "list", "FreeTable": "table of anything"}
     name = type(shape).__name__
     return names.get(name, "whole number" if getattr(shape, "whole", False) else "number")
 

@@ -242,3 +242,60 @@ class BreakerState(Word):
     CLOSED = "closed", "batches go out as they come"
     OPEN = "open", "the cloud failed or refused; nothing is sent until its time"
     HALF_OPEN = "half_open", "that time is over: one batch is tried"
+
+
+class Aggregate(Word):
+    """What a window says of the readings in it, by itself or in a rule's condition."""
+
+    COUNT = "count", "how many readings are in the window"
+    SUM = "sum", "their sum"
+    MEAN = "mean", "their mean"
+    MIN = "min", "the least of them"
+    MAX = "max", "the greatest of them"
+    STDDEV = "stddev", "their standard deviation, that of a sample; 0 for one reading"
+    FIRST = "first", "the oldest of them"
+    LAST = "last", "the newest of them"
+    RATE = "rate", "change a second from the oldest to the newest; 0 for one reading"
+    P50 = "p50", "their median"
+    P95 = "p95", "the 95th percentile: the least one that 95 of 100 do not exceed"
+
+
+class WindowMode(Word):
+    """When a window lets readings go."""
+
+    TUMBLING = "tumbling", "fill, speak, start empty again"
+    SLIDING = "sliding", "the newest readings; the oldest goes when one comes"
+
+
+class Severity(Word):
+    """How bad it is that a rule holds; it sets how its events are queued."""
+
+    INFO = "info", "worth knowing; queued as ANOMALY"
+    WARNING = "warning", "worth a look; queued as ANOMALY"
+    CRITICAL = "critical", "needs somebody now; queued as CRITICAL and sent at once"
+
+
+class EventState(Word):
+    """What an event says of its rule."""
+
+    FIRED = "fired", "the rule's condition holds"
+    CLEARED = "cleared", "it holds no longer"
+
+
+class ItemKind(Word):
+    """What the device queues for the cloud; policies tell them apart."""
+
+    READING = "reading", "a sensor's own reading"
+    DERIVED = "derived", "what a window made of readings"
+    EVENT = "event", "a rule that fired or cleared"
+
+
+class Drifting(Word):
+    """How a simulated sensor leaves its base."""
+
+    LINEAR = "linear", "per_hour more every hour"
+    WALK = "walk", "at random; per_hour is the standard deviation after an hour"
+    CYCLE = "cycle", "up and down by amplitude within period_seconds"
+    SPIKE = "spike", "amplitude more in a share of the readings, probability"
+    STEP = "step", "amplitude more from after_seconds on"
+    STUCK = "stuck", "always the value of after_seconds, from then on"

@@ -9,13 +9,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pyvorin_edge.config.problem import Problem
-from pyvorin_edge.config.sections import cloud, sensing
+from pyvorin_edge.config.sections import cloud, policies, rules, sensors, windows
 from pyvorin_edge.config.sections.cloud import CLOUD
 from pyvorin_edge.config.sections.health import HEALTH
 from pyvorin_edge.config.sections.logging import LOGGING
+from pyvorin_edge.config.sections.policies import POLICIES
 from pyvorin_edge.config.sections.privacy import PRIVACY
-from pyvorin_edge.config.sections.sensing import POLICIES, RULES, SENSORS, WINDOWS
+from pyvorin_edge.config.sections.rules import RULES
+from pyvorin_edge.config.sections.sensors import SENSORS
 from pyvorin_edge.config.sections.update import UPDATE
+from pyvorin_edge.config.sections.windows import WINDOWS
 from pyvorin_edge.config.shapes import Table
 
 #: The whole document. A section left out means its defaults.
@@ -33,7 +36,7 @@ SCHEMA: Final = Table(
     }
 )
 #: What a table cannot say, because it holds between keys: a section's own function.
-_BETWEEN_KEYS: Final = (sensing.problems, cloud.problems)
+_BETWEEN_KEYS: Final = (sensors.problems, windows.problems, rules.problems, policies.problems, cloud.problems)
 
 
 def with_defaults(document: dict[str, Any]) -> dict[str, Any]:

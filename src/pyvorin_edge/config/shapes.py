@@ -140,6 +140,26 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
         return {"type": "string", "if": {"pattern": r"\$\{"}, "then": {"pattern": WELL_FORMED}, "else": said}
 
 
+class FreeTable(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of anything that JSON can say: its keys are known to somebody else, who checks them."""
+
+    default: Any = ABSENT
+    means: str = ""
+
+    def problems(self, value: Any, pointer: str, substituted: bool) -> Iterator[Problem]:
+        """See Shape."""
+        if not isinstance(value, dict):
+            yield Problem(pointer, f"must be a table, not {_kind(value)}")
+
+    def fill(self, value: Any) -> Any:
+        """See Shape."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """See Shape."""
+        return {"type": "object"}
+
+
 class ListOf(msgspec.Struct, frozen=True, kw_only=True):
     """A list of one shape, of at most `most` items; `unique` names a key that no two items may share."""
 
@@ -176,29 +196,6 @@ class ListOf(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(name, str) and seen.setdefault(name, index) != index:
                 where = join_pointer(join_pointer(pointer, str(index)), str(self.unique))
                 yield Problem(where, f"the same {self.unique} as item {seen[name]}")
-
-
-class NotYet(msgspec.Struct, frozen=True, kw_only=True):
-    """A documented list that this version does not obey: anything in it is refused rather than silently ignored."""
-
-    what: str
-    default: Any = ()
-    means: str = ""
-
-    def problems(self, value: Any, pointer: str, substituted: bool) -> Iterator[Problem]:
-        """See Shape."""
-        if not isinstance(value, list):
-            yield Problem(pointer, f"must be a list, not {_kind(value)}")
-        elif value:
-            yield Problem(pointer, f"{self.what} are not built yet in this version; leave the list empty")
-
-    def fill(self, value: Any) -> Any:
-        """See Shape."""
-        return list(value) if isinstance(value, list | tuple) else value
-
-    def schema(self) -> dict[str, Any]:
-        """See Shape."""
-        return {"type": "array", "maxItems": 0}
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ SETS = [
 def test_each_word_is_plain_and_has_a_sentence(words: type[Word]) -> None:
     assert words.__doc__
     for word in words:
-        assert re.fullmatch(r"[a-z_]+", word)
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", word)
         assert word.sentence.strip()
         assert not word.sentence.endswith(".")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyvorin_edge.config.document import SCHEMA, json_schema, with_defaults
-from pyvorin_edge.config.shapes import Flag, ListOf, NotYet, Number, Shape, Table, Text
+from pyvorin_edge.config.shapes import Flag, FreeTable, ListOf, Number, Shape, Table, Text
 
 TYPES = {"boolean": bool, "number": int | float, "integer": int, "string": str, "array": list, "object": dict}
 OTHER = st.sampled_from(
@@ -64,8 +64,8 @@ def fitting(shape: Shape) -> st.SearchStrategy[Any]:
             return st.lists(nearly(shape.item), max_size=3)
         case Table():
             return st.fixed_dictionaries({}, optional={key: nearly(inner) for key, inner in shape.keys.items()})
-        case NotYet():
-            return st.just([])
+        case FreeTable():
+            return st.dictionaries(st.text(max_size=3), st.integers())
     return OTHER
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyvorin_edge.config.shapes import REQUIRED, Flag, ListOf, NotYet, Number, Shape, Table, Text
+from pyvorin_edge.config.shapes import REQUIRED, Flag, FreeTable, ListOf, Number, Shape, Table, Text
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -22,7 +22,7 @@ SHAPES: tuple[Shape, ...] = (
     Text(words=("a", "b")),
     Text(default=REQUIRED, nonempty=True),
     ListOf(item=Number(), most=2),
-    NotYet(what="rules"),
+    FreeTable(),
     Table(keys={"a": Flag(default=False), "b": ListOf(item=Text(), unique="name")}),
 )
 
@@ -54,7 +54,7 @@ def test_any_value_is_judged_and_filled_without_a_crash(value: Any, shape: Shape
         (ListOf(item=Flag()), {}, "/x: must be a list, not a table"),
         (ListOf(item=Flag(), most=1), [True, True], "/x: 2 items where at most 1 are allowed"),
         (ListOf(item=Flag()), [True, 0], "/x/1: must be true or false, not a number"),
-        (NotYet(what="rules"), [1], "/x: rules are not built yet in this version; leave the list empty"),
+        (FreeTable(), [1], "/x: must be a table, not a list"),
         (Table(keys={"a": Flag()}), {"b": 1}, "/x/b: unknown key; known here: a"),
         (Table(keys={"a": Text(default=REQUIRED)}), {}, "/x/a: is missing"),
     ],
