@@ -1,36 +1,21 @@
-"""The device's HTTP server (PROTOCOL 8): `GET /health`, `GET /metrics`, and, where switched on, `POST /config/reload`.
-
-Every connection carries one request, within a total time and a bounded number of bytes, and there are never more than a
-few at once: a hanging or hostile client costs a slot for some seconds, nothing else.
-"""
+"""The device's HTTP server (PROTOCOL 8): `/health`, `/metrics`, and, where switched on, `POST /config/reload`."""
 
 from __future__ import annotations
 
-import http.server
-import io
 import json
 import logging
-import socket
-import socketserver
 import threading
-import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from pyv_edge_agent.health.metrics import CONTENT_TYPE, metrics_text
 from pyv_edge_agent.health.multipart import MultipartError, field_of
+from pyv_edge_agent.listening import REQUEST_SECONDS_MAX, BoundedHandler, BoundedServer
 from pyvorin_edge.address import is_loopback
 
 logger = logging.getLogger(__name__)
 
-HEAD_BYTES_MAX: Final = 16 * 1024
 RELOAD_BYTES_MAX: Final = 1024 * 1024
-#: Whole request, from its first byte to the answer's last, without the time the agent itself takes.
-REQUEST_SECONDS_MAX: Final = 10.0
-CONNECTIONS_MAX: Final = 16
-#: Of a body that is refused, so that the client reads the answer rather than a reset.
-_DISCARDED_BYTES_MAX: Final = 8 * 1024 * 1024
 
 #: (content of the field `config`, the Authorization header or none) → (status, one sentence)
 Reload = Callable[[bytes, str | None], tuple[int, str]]
@@ -85,12 +70,7 @@ class HealthServer:
         self._server.server_close()
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 64
-
+class _Server(BoundedServer):
     def __init__(
         self,
         host: str,
@@ -99,59 +79,15 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         reload: Reload | None,
         request_seconds: float,
     ) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.document = document
         self.reload = reload
-        self.request_seconds = request_seconds
         self.reloading = threading.Lock()
-        self._slots = threading.BoundedSemaphore(CONNECTIONS_MAX)
-        super().__init__((host, port), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if self._slots.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        logger.debug("connection from %s broke", client_address, exc_info=True)
+        super().__init__(host, port, _Handler, request_seconds)
 
 
-class _Bounded(io.RawIOBase):
-    """What may be read of a connection: until a deadline, and so many bytes; beyond that it is at its end."""
-
-    def __init__(self, connection: socket.socket, until: float, budget: int) -> None:
-        self._connection = connection
-        self._until = until
-        self.budget = budget
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        remaining = self._until - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError("the request took too long")
-        self._connection.settimeout(remaining)
-        count = self._connection.recv_into(buffer, min(len(buffer), self.budget)) if self.budget else 0
-        self.budget -= count
-        return count
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(BoundedHandler):
     server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def setup(self) -> None:
-        super().setup()
-        self._input = _Bounded(self.connection, time.monotonic() + self.server.request_seconds, HEAD_BYTES_MAX)
-        self.rfile = io.BufferedReader(self._input)
+    body_bytes_max = RELOAD_BYTES_MAX
 
     def do_GET(self) -> None:
         match self.path.partition("?")[0]:
@@ -160,53 +96,45 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             case "/metrics":
                 self._show(lambda document: metrics_text(document).encode(), CONTENT_TYPE)
             case "/config/reload":
-                self._refuse(405, "POST a form with the field 'config'")
+                self.refuse(405, "POST a form with the field 'config'")
             case _:
-                self._refuse(404, "there is /health, /metrics and /config/reload")
+                self.refuse(404, "there is /health, /metrics and /config/reload")
 
     def do_POST(self) -> None:
-        body = self._body()
+        body = self.body()
         if body is None:
             return
         match self.path.partition("?")[0]:
             case "/config/reload":
                 self._reload(body)
             case "/health" | "/metrics":
-                self._refuse(405, "only GET")
+                self.refuse(405, "only GET")
             case _:
-                self._refuse(404, "there is /health, /metrics and /config/reload")
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class refuses (a malformed head, an unknown method) is told in the same form."""
-        self._refuse(code, message or "")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged above DEBUG: a poller would fill the log."""
-        logger.debug(format, *args)
+                self.refuse(404, "there is /health, /metrics and /config/reload")
 
     def _show(self, form: Callable[[Mapping[str, Any]], bytes], content_type: str) -> None:
         try:
             content = form(self.server.document())
         except Exception:
             logger.exception("the health document could not be made")
-            self._refuse(500, "the health document could not be made; see the log")
+            self.refuse(500, "the health document could not be made; see the log")
             return
-        self._answer(200, content_type, content)
+        self.answer(200, content_type, content)
 
     def _reload(self, body: bytes) -> None:
         reload = self.server.reload
         if reload is None:
-            self._refuse(403, "config reload is switched off on this device")
+            self.refuse(403, "config reload is switched off on this device")
             return
         if not self.server.reloading.acquire(blocking=False):
-            self._refuse(503, "another reload is under way", {"Retry-After": "5"})
+            self.refuse(503, "another reload is under way", {"Retry-After": "5"})
             return
         try:
             status, message = self._reloaded(reload, body)
         finally:
             self.server.reloading.release()  # before the answer: whoever has it may come again at once
         answer = json.dumps({"detail": message}).encode()
-        self._answer(status, "application/json", answer) if status < 400 else self._refuse(status, message)
+        self.answer(status, "application/json", answer) if status < 400 else self.refuse(status, message)
 
     def _reloaded(self, reload: Reload, body: bytes) -> tuple[int, str]:
         try:
@@ -217,43 +145,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except Exception:
             logger.exception("config reload failed")
             return 500, "the reload failed; see the log"
-
-    def _body(self) -> bytes | None:
-        """The whole body; none after a refusal was sent."""
-        said = self.headers.get("Content-Length", "")
-        if "Transfer-Encoding" in self.headers or not (said.isascii() and said.isdigit()):
-            self._refuse(411, "a Content-Length is needed")
-            return None
-        length = int(said[:16])
-        if length > RELOAD_BYTES_MAX:
-            self._read(min(length, _DISCARDED_BYTES_MAX), keep=False)
-            self._refuse(413, f"{length} bytes where at most {RELOAD_BYTES_MAX} are allowed")
-            return None
-        body = self._read(length, keep=True)
-        if len(body) < length:
-            self._refuse(400, "the body ended early")
-            return None
-        return body
-
-    def _read(self, length: int, *, keep: bool) -> bytes:
-        self._input.budget += length
-        kept = bytearray()
-        while length > 0 and (piece := self.rfile.read(min(length, 64 * 1024))):
-            length -= len(piece)
-            kept.extend(piece if keep else b"")
-        return bytes(kept)
-
-    def _refuse(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        title = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-        self._answer(status, "application/problem+json", json.dumps(problem).encode(), headers)
-
-    def _answer(self, status: int, content_type: str, content: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self.log_request(status)
-        self.send_response_only(status)  # not send_response: that names the server's software
-        said = {"Content-Type": content_type, "Content-Length": str(len(content)), "Cache-Control": "no-store"}
-        for name, value in {**said, "Connection": "close", **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)

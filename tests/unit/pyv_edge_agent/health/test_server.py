@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from pyv_edge_agent.health.server import CONNECTIONS_MAX, RELOAD_BYTES_MAX, HealthServer, HealthServerError
+from pyv_edge_agent.health.server import RELOAD_BYTES_MAX, HealthServer, HealthServerError
+from pyv_edge_agent.listening import CONNECTIONS_MAX
 
 DOCUMENT: dict[str, Any] = {"status": "healthy", "agent": {"running": True}, "metrics": {"cpu_percent": 1.5}}
 
