@@ -14,17 +14,25 @@ from pyv_edge_agent.cloud_sync.settings import settings_of, uploader_of
 from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
 from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.hardware import seed_of
-from pyv_edge_agent.health.document import Agent, Ingest, Privacy, cloud_of, health_document, status_of
+from pyv_edge_agent.health.document import (
+    REASON_LETTERS_MAX,
+    Agent,
+    Ingest,
+    Privacy,
+    cloud_of,
+    health_document,
+    status_of,
+)
 from pyv_edge_agent.health.figures import SystemFigures
 from pyv_edge_agent.health.server import HealthServer, HealthServerError, Reload
 from pyv_edge_agent.logs import AgentLog
+from pyv_edge_agent.measuring import SECTIONS, Measured, Measuring
 from pyv_edge_agent.performer import ApplyError
 from pyv_edge_agent.privacy_firewall.engine import PrivacyFirewall
 from pyv_edge_agent.pulse import Pulse
 from pyv_edge_agent.secrecy import Secrecy
-from pyv_edge_agent.sensors.catalogue import adapters_of
-from pyv_edge_agent.sensors.interface import SensorError, SensorReading
-from pyv_edge_agent.sensors.polling import SensorPoller
+from pyv_edge_agent.sensing.pipeline import Outgoing
+from pyv_edge_agent.sensors.interface import SensorError
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge.vocabulary import HealthStatus
 
@@ -74,8 +82,13 @@ class DailyWork:
         self._pulse = pulse or Pulse()
         self._sections: dict[str, Any] = {}
         self._privacy = PrivacyFirewall((), device_key=place.device_key)
-        self._poller: SensorPoller | None = None
-        self._processed_before = 0
+        self._measuring = Measuring(
+            clock,
+            seed=seed_of(place.device_id),
+            clear=lambda name, value, metadata: self._privacy.clear(name, value, metadata),
+            deliver=self._queue_up,
+            pulse=self._pulse,
+        )
         self._server: HealthServer | None = None
         self._uploader: HTTPCloudUploader | None = None
         self._ending = threading.Event()
@@ -96,10 +109,12 @@ class DailyWork:
             "logging": self._log.configure,
             "privacy": self._take_privacy,
             "cloud": self._take_cloud,
-            "sensors": self._take_sensors,
+            "rules": self._measuring.take_rules,
+            "sensors": self._measuring.take_sensors,
             "health": self._take_health,
         }
-        failed = [why for name, take in takers.items() if (why := self._taken(name, effective[name], take))]
+        sections = {**effective, "rules": {name: effective[name] for name in SECTIONS}}
+        failed = [why for name, take in takers.items() if (why := self._taken(name, sections[name], take))]
         self.problem = failed[0] if failed else None
         if failed:
             raise ApplyError("; ".join(failed))
@@ -130,8 +145,7 @@ class DailyWork:
     def stop(self) -> None:
         """Stop every part; what was read is in the queue's file when this returns."""
         self._stopping = True
-        if self._poller is not None:
-            self._poller.stop()
+        self._measuring.stop()
         self._ending.set()
         if self._uploader is not None:
             self._uploader.abort()
@@ -159,6 +173,7 @@ class DailyWork:
 
     def _take_privacy(self, section: Mapping[str, Any]) -> None:
         self._privacy = PrivacyFirewall.from_document(section, device_key=self._place.device_key)
+        self._measuring.forget()
 
     def _take_cloud(self, section: Mapping[str, Any]) -> None:
         self._queue.configure(settings_of(section))
@@ -177,28 +192,6 @@ class DailyWork:
             clock=self._clock.wall_seconds,
         )
 
-    def _take_sensors(self, section: Mapping[str, Any]) -> None:
-        adapters = adapters_of(
-            section,
-            seed=seed_of(self._place.device_id),
-            monotonic=self._clock.uptime_seconds,
-            clock=self._clock.wall_seconds,
-        )
-        poller = SensorPoller(
-            adapters,
-            section["poll_interval_seconds"],
-            self._take_reading,
-            monotonic=self._clock.uptime_seconds,
-            beat=self._pulse.beat(Part.SENSORS),
-        )
-        before, self._poller = self._poller, None
-        if before is not None:
-            before.stop()
-            self._pulse.leave(Part.SENSORS)
-            self._processed_before += before.readings_processed
-        poller.start()
-        self._poller = poller
-
     def _take_health(self, section: Mapping[str, Any]) -> None:
         before, self._server = self._server, None
         if before is not None:
@@ -214,20 +207,14 @@ class DailyWork:
             server.start()
             self._server = server
 
-    def _take_reading(self, reading: SensorReading) -> None:
-        cleared = self._privacy.clear(reading.sensor_name, reading.value, reading.metadata)
-        if cleared is None or self._uploader is None:
+    def _queue_up(self, item: Outgoing) -> None:
+        if self._uploader is None:
             return
-        self._queue.enqueue(
-            {
-                "device_id": self._place.device_id,
-                "sensor_name": reading.sensor_name,
-                "timestamp": reading.timestamp,
-                "value": cleared.value,
-                "unit": reading.unit,
-                "metadata": cleared.metadata,
-            }
-        )
+        body = {"device_id": self._place.device_id, **item.body}
+        try:
+            self._queue.enqueue(body, item.fate.priority, item.fate.ttl_seconds)
+        except QueueError as why:
+            logger.error("sensor %s: not queued: %s", item.label.sensor_name, why)
 
     def _flush(self) -> None:
         beat = self._pulse.beat(Part.UPLOADER)
@@ -248,13 +235,10 @@ class DailyWork:
         return document
 
     def _document(self, fleet: Mapping[str, Any] | None) -> dict[str, Any]:
-        poller = self._poller
+        measured = self._measuring.measured()
         cloud = self._sections.get("cloud", {})
         privacy = self._privacy.figures()
-        ingest = Ingest(
-            adapters_connected=poller.connected() if poller is not None else (),
-            devices_configured=poller.configured if poller is not None else 0,
-        )
+        ingest = _ingest(measured)
         queue = self._queue_figures()
         trouble = self._place.trouble() or queue.get("problem")
         return health_document(
@@ -263,7 +247,11 @@ class DailyWork:
             metrics=self._figures.read(),
             agent=Agent(
                 running=not self._stopping,
-                readings_processed=self._processed_before + (poller.readings_processed if poller else 0),
+                buffer_count=measured.buffer_count,
+                readings_processed=measured.readings_processed,
+                events_triggered=measured.events_triggered,
+                rules_undecided=measured.rules_undecided,
+                policy_left_out=measured.policy_left_out,
             ),
             cloud=cloud_of(queue, cloud.get("endpoint", "")),
             privacy=Privacy(
@@ -296,3 +284,13 @@ class DailyWork:
         return {HealthStatus.HEALTHY: HealthStatus.DEGRADED, HealthStatus.STARTING: HealthStatus.UNHEALTHY}.get(
             status, status
         )
+
+
+def _ingest(measured: Measured) -> Ingest:
+    return Ingest(
+        adapters_connected=measured.connected,
+        devices_configured=measured.configured,
+        readings_refused=measured.readings_refused,
+        readings_dropped=measured.readings_dropped,
+        failures={name: why[:REASON_LETTERS_MAX] for name, why in measured.failures.items()},
+    )

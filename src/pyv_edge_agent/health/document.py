@@ -36,7 +36,12 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     #: readings taken and not yet in the queue
     buffer_count: int = 0
     readings_processed: int = 0
+    #: rules that fired
     events_triggered: int = 0
+    #: conditions that had no answer: a division by zero, text where a number is needed
+    rules_undecided: int = 0
+    #: items that a policy left out
+    policy_left_out: int = 0
 
 
 class Cloud(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +85,12 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True):
 
     adapters_connected: tuple[str, ...]
     devices_configured: int
+    #: what came and was no reading
+    readings_refused: int = 0
+    #: readings that came faster than they were taken
+    readings_dropped: int = 0
+    #: why sensors are not connected, by name; at most 16 of them
+    failures: Mapping[str, str] = {}
 
 
 def status_of(ingest: Ingest, *, starting: bool = False, stopping: bool = False) -> HealthStatus:

@@ -18,6 +18,8 @@ _GAUGES: Final = {
     "uptime_seconds": ("metrics", "uptime_seconds", "Seconds since the agent started"),
     "readings_processed": ("agent", "readings_processed", "Readings taken since the agent started"),
     "events_triggered": ("agent", "events_triggered", "Events raised since the agent started"),
+    "rules_undecided": ("agent", "rules_undecided", "Conditions of rules that had no answer"),
+    "policy_left_out": ("agent", "policy_left_out", "Items that a policy left out of the queue"),
     "queue_depth": ("cloud", "queue_depth", "Items that wait in the outbound queue"),
     "last_flush_timestamp_seconds": ("cloud", "last_flush_time", "When a batch was last taken, Unix seconds"),
     "messages_sent_today": ("cloud", "messages_sent_today", "Items taken since midnight UTC"),
@@ -30,6 +32,8 @@ _GAUGES: Final = {
     "privacy_rules_active": ("privacy", "rules_active", "Privacy rules in force"),
     "adapters_connected": ("ingest", "adapters_connected", "Sensors that can be read now"),
     "devices_configured": ("ingest", "devices_configured", "Sensors that the config names"),
+    "readings_refused": ("ingest", "readings_refused", "What came and was no reading"),
+    "readings_dropped": ("ingest", "readings_dropped", "Readings that came faster than they were taken"),
 }
 _LABELS: Final = ("device_id", "channel", "release", "phase")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import msgspec
 
+from pyv_edge_agent.sensors.drifting import Chance, Drift, offset_at, stuck_at
 from pyv_edge_agent.sensors.interface import SensorError, SensorReading
 
 
@@ -27,11 +26,15 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     interval_seconds: float | None = None
     #: uptime of the sensor at which it fails for good; none = never
     fail_after_seconds: float | None = None
+    drift: tuple[Drift, ...] = ()
+    #: share of the readings that do not come
+    missing_probability: float = 0.0
 
     @classmethod
     def from_document(cls, device: Mapping[str, Any]) -> Self:
         """From an item of `sensors.devices` in a validated document."""
-        return cls(**{name: device[name] for name in cls.__struct_fields__ if name in device})
+        said = {name: device[name] for name in cls.__struct_fields__ if name in device}
+        return cls(**{**said, "drift": tuple(Drift.from_document(one) for one in device.get("drift", ()))})
 
 
 class SimulatedSensor:
@@ -39,7 +42,7 @@ class SimulatedSensor:
 
     def __init__(self, settings: SimulatorSettings, seed: int = 0) -> None:
         self.settings = settings
-        self._seed = settings.seed if settings.seed is not None else seed
+        self._chance = Chance(settings.seed if settings.seed is not None else seed, settings.name)
 
     def connected_at(self, uptime_seconds: float) -> bool:
         """Whether the sensor still works, that many seconds after its start."""
@@ -54,11 +57,19 @@ class SimulatedSensor:
             f"the simulated sensor {self.settings.name!r} failed {self.settings.fail_after_seconds:g} s after its start"
         )
 
+    def missing_at(self, uptime_seconds: float) -> bool:
+        """Whether the reading of that moment does not come."""
+        share = self.settings.missing_probability
+        return share > 0 and self._chance.uniform("missing", _millis(uptime_seconds)) < share
+
     def value_at(self, uptime_seconds: float) -> float:
-        """Base plus noise, rounded to a thousandth."""
-        if not self.settings.noise:
-            return self.settings.base
-        return round(self.settings.base + self.settings.noise * self._normal(uptime_seconds), 3)
+        """Base, drift and noise, rounded to a thousandth."""
+        settings = self.settings
+        moment = stuck_at(settings.drift, uptime_seconds)
+        value = settings.base + offset_at(settings.drift, moment, self._chance)
+        if settings.noise:
+            value += settings.noise * self._chance.normal(_millis(moment))
+        return round(value, 3)
 
     def reading_at(self, uptime_seconds: float, timestamp: float = 0.0) -> SensorReading:
         """The reading of that moment, stamped with `timestamp` (Unix seconds); SensorError once it has failed."""
@@ -72,13 +83,6 @@ class SimulatedSensor:
             unit=self.settings.unit,
             metadata={"sensor_type": self.settings.sensor_type} if self.settings.sensor_type else {},
         )
-
-    def _normal(self, uptime_seconds: float) -> float:
-        # Box-Muller over a hash rather than a generator: no state, so readings do not depend on how often one asks.
-        moment = f"{self._seed}\0{self.settings.name}\0{round(uptime_seconds * 1000)}".encode()
-        drawn = hashlib.blake2b(moment, digest_size=16).digest()
-        one, two = ((int.from_bytes(half) + 1) / (2**64 + 1) for half in (drawn[:8], drawn[8:]))
-        return math.sqrt(-2 * math.log(one)) * math.cos(2 * math.pi * two)
 
 
 class SimulatorAdapter:
@@ -116,7 +120,10 @@ class SimulatorAdapter:
 
     def read(self) -> SensorReading | None:
         """See Adapter."""
-        return self._sensor.reading_at(self._uptime(), self._clock())
+        uptime = self._uptime()
+        if self._sensor.connected_at(uptime) and self._sensor.missing_at(uptime):
+            return None
+        return self._sensor.reading_at(uptime, self._clock())
 
     def stop(self) -> None:
         """See Adapter."""
@@ -124,3 +131,7 @@ class SimulatorAdapter:
 
     def _uptime(self) -> float:
         return 0.0 if self._started_at is None else self._monotonic() - self._started_at
+
+
+def _millis(uptime_seconds: float) -> int:
+    return round(uptime_seconds * 1000)

@@ -39,7 +39,14 @@ def test_all_documented_fields_stand_under_their_names() -> None:
             "uptime_seconds": 5.0,
             "timestamp": 6.5,
         },
-        "agent": {"running": True, "buffer_count": 0, "readings_processed": 0, "events_triggered": 0},
+        "agent": {
+            "running": True,
+            "buffer_count": 0,
+            "readings_processed": 0,
+            "events_triggered": 0,
+            "rules_undecided": 0,
+            "policy_left_out": 0,
+        },
         "cloud": {
             "queue_depth": 1,
             "last_flush_time": 2.0,
@@ -59,7 +66,13 @@ def test_all_documented_fields_stand_under_their_names() -> None:
             "fields_hashed": [],
             "counts": {},
         },
-        "ingest": {"adapters_connected": ["t"], "devices_configured": 1},
+        "ingest": {
+            "adapters_connected": ["t"],
+            "devices_configured": 1,
+            "readings_refused": 0,
+            "readings_dropped": 0,
+            "failures": {},
+        },
         "fleet": {"device_id": "F-1"},
     }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from pyv_edge_agent.sensors.backlog import Backlog
 from pyv_edge_agent.sensors.interface import SensorError, SensorReading
 from pyv_edge_agent.sensors.polling import SensorPoller
 from pyv_edge_agent.sensors.simulator import SimulatedSensor, SimulatorAdapter, SimulatorSettings
@@ -112,3 +114,61 @@ def test_it_says_that_it_turns_after_each_reading() -> None:
         adapters, 1.0, lambda reading: None, monotonic=clock, beat=lambda rest=0.0: beats.append(rest)
     ).poll_due()
     assert beats == [0.0, 0.0]
+
+
+class Pushed(SimulatorAdapter):
+    """A sensor whose readings come by themselves."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(SimulatedSensor(SimulatorSettings(name="p")), monotonic=clock, clock=clock)
+        self.readings = Backlog(3)
+        self.refused = 4
+
+    @property
+    def backlog(self) -> int:
+        return len(self.readings)
+
+    @property
+    def dropped(self) -> int:
+        return self.readings.dropped
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        self.readings.listen(wake)
+
+    def take(self) -> Sequence[SensorReading]:
+        return self.readings.take()
+
+    def read(self) -> SensorReading | None:
+        return None
+
+
+def test_what_comes_by_itself_is_taken_at_once_and_counted() -> None:
+    clock, came = Clock(), threading.Event()
+    pushed = Pushed(clock)
+    poller = SensorPoller([pushed], 600.0, lambda reading: came.set())
+    poller.start()
+    pushed.readings.put(SensorReading("p", 0.0, 1))
+    assert came.wait(10)
+    poller.stop()
+    assert poller.readings_processed == 1
+
+
+def test_what_came_before_the_end_is_not_lost() -> None:
+    clock, taken = Clock(), list[SensorReading]()
+    pushed = Pushed(clock)
+    poller = SensorPoller([pushed], 600.0, taken.append)
+    poller.start()
+    for value in range(5):
+        pushed.readings.put(SensorReading("p", 0.0, value))
+    poller.stop()
+    assert (poller.backlog, len(taken) + poller.dropped) == (0, 5)
+
+
+def test_what_is_no_reading_is_refused_and_counted() -> None:
+    clock, taken = Clock(), list[SensorReading]()
+    pushed = Pushed(clock)
+    poller = SensorPoller([pushed], 1.0, taken.append, monotonic=clock)
+    pushed.readings.put(SensorReading("p", 0.0, float("nan")))
+    assert poller.backlog == 1
+    poller.poll_due()
+    assert (taken, poller.refused, poller.readings_processed) == ([], 1 + 4, 0)

@@ -67,3 +67,26 @@ def test_the_adapter_counts_from_its_start() -> None:
     assert adapter.failure is not None
     adapter.stop()
     assert not adapter.connected
+
+
+def test_drift_and_gaps_come_from_the_document() -> None:
+    device = {"name": "t", "noise": 0, "base": 10, "drift": [{"model": "linear", "per_hour": 3600}]}
+    sensor = SimulatedSensor(SimulatorSettings.from_document(device))
+    assert [sensor.value_at(at) for at in (0.0, 1.5)] == [10.0, 11.5]
+    gappy = SimulatedSensor(SimulatorSettings(name="t", missing_probability=0.3))
+    assert sum(gappy.missing_at(float(second)) for second in range(1000)) == pytest.approx(300, abs=60)
+
+
+def test_a_stuck_sensor_says_the_same_for_ever() -> None:
+    device = {"name": "t", "noise": 2.0, "drift": [{"model": "stuck", "after_seconds": 5}]}
+    sensor = SimulatedSensor(SimulatorSettings.from_document(device), seed=4)
+    assert len({sensor.value_at(float(second)) for second in range(5, 50)}) == 1
+
+
+def test_a_missing_reading_is_none_and_the_sensor_stays_connected() -> None:
+    adapter = SimulatorAdapter(
+        SimulatedSensor(SimulatorSettings(name="t", missing_probability=1.0)), monotonic=lambda: 1.0, clock=lambda: 2.0
+    )
+    adapter.start()
+    assert adapter.read() is None
+    assert adapter.connected
