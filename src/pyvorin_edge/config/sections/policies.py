@@ -13,19 +13,20 @@ from pyvorin_edge.vocabulary import ItemKind, Severity
 PRIORITIES: Final = ("critical", "anomaly", "telemetry", "logs")
 _POLICY: Final = Table(
     keys={
-        # what it fits: all that is given must hold
-        "kind": Text(words=tuple(ItemKind)),
-        "sensor_pattern": Text(default="*", nonempty=True, longest=256),
-        "rule_pattern": Text(nonempty=True, longest=256),
-        "severity": Text(words=tuple(Severity)),
-        # what it does
-        "drop": Flag(default=False),
-        "priority": Text(words=PRIORITIES),
-        "ttl_seconds": Number(above=0, most=366 * 86400.0),
-        # of each sensor, one in so many
-        "sample_every": Number(whole=True, least=1, most=1_000_000),
-        # of each sensor, so many within a minute
-        "per_minute_max": Number(whole=True, least=1, most=60_000),
+        "kind": Text(words=tuple(ItemKind), means="Which items. Without it: all."),
+        "sensor_pattern": Text(
+            default="*",
+            nonempty=True,
+            longest=256,
+            means="Of which sensors; of a derived reading it is `SENSOR.WINDOW.AGGREGATE`.",
+        ),
+        "rule_pattern": Text(nonempty=True, longest=256, means="Events of which rules."),
+        "severity": Text(words=tuple(Severity), means="Events of which severity."),
+        "drop": Flag(default=False, means="Leave it out."),
+        "priority": Text(words=PRIORITIES, means="Instead of the usual one."),
+        "ttl_seconds": Number(above=0, most=366 * 86400.0, means="After which it is worth nothing."),
+        "sample_every": Number(whole=True, least=1, most=1_000_000, means="Of each sensor, one in so many."),
+        "per_minute_max": Number(whole=True, least=1, most=60_000, means="Of each sensor, so many within a minute."),
     }
 )
 POLICIES: Final = ListOf(item=_POLICY, most=256)

@@ -16,21 +16,31 @@ from pyvorin_edge.vocabulary import Aggregate, Severity
 
 _RULE: Final = Table(
     keys={
-        "name": Text(default=REQUIRED, nonempty=True, longest=128),
-        # a condition, pyvorin_edge.expression
-        "when": Text(default=REQUIRED, nonempty=True, longest=LETTERS_MAX),
-        # when it is over; without it, as soon as `when` holds no longer
-        "clear_when": Text(nonempty=True, longest=LETTERS_MAX),
-        "sensor_pattern": Text(default="*", nonempty=True, longest=256),
-        # a name of windows.named; without it, the last windows.default_size readings
-        "window": Text(nonempty=True, longest=64),
-        # how long `when` must hold
-        "for_seconds": Number(default=0, least=0, most=SECONDS_MAX),
-        # how long after it fired it does not fire again
-        "cooldown_seconds": Number(default=0, least=0, most=SECONDS_MAX),
-        "severity": Text(default=Severity.WARNING.value, words=tuple(Severity)),
-        # {rule}, {sensor}, {value} and {unit} are filled in
-        "message": Text(default="", longest=500),
+        "name": Text(
+            default=REQUIRED, nonempty=True, longest=128, means="Unique. Privacy rules and policies may name it."
+        ),
+        "when": Text(
+            default=REQUIRED, nonempty=True, longest=LETTERS_MAX, means="The condition, asked at every reading."
+        ),
+        "clear_when": Text(
+            nonempty=True, longest=LETTERS_MAX, means="When it is over. Without it: as soon as `when` holds no longer."
+        ),
+        "sensor_pattern": Text(
+            default="*", nonempty=True, longest=256, means="For which sensors; each stands for itself."
+        ),
+        "window": Text(
+            nonempty=True,
+            longest=64,
+            means="A name of `windows.named`. Without it: the last `windows.default_size` readings.",
+        ),
+        "for_seconds": Number(default=0, least=0, most=SECONDS_MAX, means="How long `when` must hold without a break."),
+        "cooldown_seconds": Number(
+            default=0, least=0, most=SECONDS_MAX, means="How long after it fired it does not fire again."
+        ),
+        "severity": Text(
+            default=Severity.WARNING.value, words=tuple(Severity), means="Sets how its events are queued."
+        ),
+        "message": Text(default="", longest=500, means="`{rule}`, `{sensor}`, `{value}` and `{unit}` are filled in."),
     }
 )
 RULES: Final = ListOf(item=_RULE, most=256, unique="name")
@@ -56,7 +66,6 @@ def _rule_problems(rule: dict[str, Any], here: str, document: dict[str, Any], su
             yield Problem(f"{here}/{key}", str(why))
             continue
         asked |= found.names
-        # no name is shown: it may have come through a reference, from a secret
         if found.sensors - set(_names(document)):
             yield Problem(f"{here}/{key}", "latest(…) names a sensor that is not configured")
     yield from _window_problems(rule, here, document, bool(asked & set(Aggregate)))

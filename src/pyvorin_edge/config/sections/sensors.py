@@ -70,52 +70,66 @@ _DRIFT: Final = Table(
 )
 _DEVICE: Final = Table(
     keys={
-        "name": Text(default=REQUIRED, nonempty=True, longest=128),
-        "ingest_type": Text(
-            default=INGEST_SIMULATOR, words=(INGEST_SIMULATOR, INGEST_FILE, INGEST_MQTT, INGEST_HTTP, INGEST_PLUGIN)
+        "name": Text(
+            default=REQUIRED, nonempty=True, longest=128, means="Unique. Privacy, windows, rules and policies name it."
         ),
-        "sensor_type": Text(default="", longest=128),
+        "ingest_type": Text(
+            default=INGEST_SIMULATOR,
+            words=(INGEST_SIMULATOR, INGEST_FILE, INGEST_MQTT, INGEST_HTTP, INGEST_PLUGIN),
+            means="Where its readings come from.",
+        ),
+        "sensor_type": Text(default="", longest=128, means="What it measures; simulated readings carry it."),
         "unit": Text(default="", longest=32),
-        # seconds between readings; without it, sensors.poll_interval_seconds
-        "interval_seconds": Number(above=0, most=SECONDS_MAX),
-        # the simulator: mean, standard deviation, seed, drift, gaps, and when it fails (for trying rollouts)
-        "base": Number(),
-        "noise": Number(least=0),
-        "seed": Number(whole=True, least=0),
+        "interval_seconds": Number(above=0, most=SECONDS_MAX, means="Its own, between readings."),
+        "base": Number(means="Simulator: the mean, 20 without it."),
+        "noise": Number(least=0, means="Simulator: the standard deviation, 0.5 without it."),
+        "seed": Number(
+            whole=True, least=0, means="Simulator: equal ones give equal readings. Without it: the device's own."
+        ),
         "drift": ListOf(item=_DRIFT, most=8, default=ABSENT),
-        "missing_probability": Number(least=0, most=1),
-        "fail_after_seconds": Number(least=0, most=SECONDS_MAX),
-        # file replay: a JSONL or CSV file, how fast, and whether it begins anew at its end
-        "path": Text(longest=1024),
-        "repeat": Flag(),
-        "format": Text(words=("jsonl", "csv")),
-        "pace": Text(words=("interval", "recorded")),
-        "speed": Number(above=0, most=1_000_000),
-        "timestamps": Text(words=("now", "recorded")),
-        "value_column": Text(nonempty=True, longest=128),
-        "timestamp_column": Text(nonempty=True, longest=128),
-        "metadata_columns": ListOf(item=Text(nonempty=True, longest=128), most=64, default=ABSENT),
-        # mqtt and http: where; for mqtt the broker, for http where to listen
-        "host": Text(nonempty=True, longest=253),
-        "port": Number(whole=True, least=1, most=65535),
-        "topic": Text(nonempty=True, longest=1024),
-        "qos": Number(whole=True, least=0, most=2),
-        "ca_file": Text(nonempty=True, longest=1024),
-        "username": Text(nonempty=True, longest=256),
-        "password": Text(longest=1024),
-        "token": Text(longest=1024),
-        # where in a JSON object the parts of a reading stand, `a.b.0`
-        "value_path": Text(nonempty=True, longest=256),
-        "timestamp_path": Text(nonempty=True, longest=256),
-        "metadata_path": Text(nonempty=True, longest=256),
-        # somebody else's adapter, and what it is told
-        "plugin": Text(nonempty=True, longest=128),
-        "settings": FreeTable(),
+        "missing_probability": Number(least=0, most=1, means="Simulator: the share of readings that do not come."),
+        "fail_after_seconds": Number(
+            least=0, most=SECONDS_MAX, means="Simulator: it ends so long after its start, for trying rollouts."
+        ),
+        "path": Text(longest=1024, means="File: what is replayed."),
+        "repeat": Flag(means="File: begin anew at its end."),
+        "format": Text(words=("jsonl", "csv"), means="File: without it, by the ending of its name."),
+        "pace": Text(
+            words=("interval", "recorded"), means="File: a line at each interval, or as far apart as recorded."
+        ),
+        "speed": Number(above=0, most=1_000_000, means="File: so many times as fast as recorded."),
+        "timestamps": Text(words=("now", "recorded"), means="File: the device's time, or what the file says."),
+        "value_column": Text(nonempty=True, longest=128, means="CSV: without it, `value`."),
+        "timestamp_column": Text(nonempty=True, longest=128, means="CSV: Unix seconds, milliseconds or RFC 3339."),
+        "metadata_columns": ListOf(
+            item=Text(nonempty=True, longest=128), most=64, default=ABSENT, means="CSV: further columns to keep."
+        ),
+        "host": Text(
+            nonempty=True, longest=253, means="MQTT: the broker's. HTTP: where to listen. Without it, loopback."
+        ),
+        "port": Number(
+            whole=True, least=1, most=65535, means="MQTT: 1883 without it, with TLS 8883. HTTP: where to listen."
+        ),
+        "topic": Text(nonempty=True, longest=1024, means="MQTT: a topic or filter."),
+        "qos": Number(whole=True, least=0, most=2, means="MQTT: 1 without it."),
+        "ca_file": Text(nonempty=True, longest=1024, means="MQTT: TLS, under this CA alone."),
+        "username": Text(nonempty=True, longest=256, means="MQTT."),
+        "password": Text(longest=1024, means="MQTT: by reference, or everybody may read it."),
+        "token": Text(longest=1024, means="HTTP: the bearer token that is asked for."),
+        "value_path": Text(
+            nonempty=True, longest=256, means="In JSON: where the value stands, `a.b.0`; without it, `value`."
+        ),
+        "timestamp_path": Text(nonempty=True, longest=256, means="In JSON: the time; without it, `timestamp`."),
+        "metadata_path": Text(nonempty=True, longest=256, means="In JSON: an object to keep; without it, `metadata`."),
+        "plugin": Text(nonempty=True, longest=128, means="Plugin: the name of its entry point."),
+        "settings": FreeTable(means="Plugin: what it is told, as it stands."),
     }
 )
 SENSORS: Final = Table(
     keys={
-        "poll_interval_seconds": Number(default=5.0, above=0, most=SECONDS_MAX),
+        "poll_interval_seconds": Number(
+            default=5.0, above=0, most=SECONDS_MAX, means="Between readings, where a sensor has no `interval_seconds`."
+        ),
         "devices": ListOf(item=_DEVICE, most=256, unique="name"),
     }
 )

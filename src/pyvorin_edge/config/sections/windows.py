@@ -19,21 +19,32 @@ READINGS_MAX: Final = 1_000_000
 
 _NAMED: Final = Table(
     keys={
-        "name": Text(default=REQUIRED, nonempty=True, longest=64),
-        "sensor_pattern": Text(default="*", nonempty=True, longest=256),
-        "mode": Text(default=WindowMode.TUMBLING.value, words=tuple(WindowMode)),
-        # one of the two; without either, windows.default_size readings
-        "size": Number(whole=True, least=1, most=1_000_000),
-        "seconds": Number(above=0, most=SECONDS_MAX),
-        # a sliding window speaks after so many readings
-        "every": Number(whole=True, least=1, most=1_000_000),
-        # each is sent as a derived reading SENSOR.WINDOW.AGGREGATE
-        "aggregates": ListOf(item=Text(words=tuple(Aggregate)), most=len(Aggregate)),
+        "name": Text(default=REQUIRED, nonempty=True, longest=64, means="Stands in the names of what it derives."),
+        "sensor_pattern": Text(default="*", nonempty=True, longest=256, means="Which sensors have it, each its own."),
+        "mode": Text(
+            default=WindowMode.TUMBLING.value,
+            words=tuple(WindowMode),
+            means="Fill and start empty, or always the newest.",
+        ),
+        "size": Number(whole=True, least=1, most=1_000_000, means="How many readings. Either this or `seconds`."),
+        "seconds": Number(above=0, most=SECONDS_MAX, means="Readings of how long."),
+        "every": Number(whole=True, least=1, most=1_000_000, means="A sliding one speaks after so many readings."),
+        "aggregates": ListOf(
+            item=Text(words=tuple(Aggregate)),
+            most=len(Aggregate),
+            means="Each is sent as a reading `SENSOR.WINDOW.AGGREGATE`.",
+        ),
     }
 )
 WINDOWS: Final = Table(
     keys={
-        "default_size": Number(default=60, whole=True, least=1, most=1_000_000),
+        "default_size": Number(
+            default=60,
+            whole=True,
+            least=1,
+            most=1_000_000,
+            means="Readings that a rule looks at, if it names no window; and those of a named window without a size.",
+        ),
         "named": ListOf(item=_NAMED, most=64, unique="name"),
     }
 )
