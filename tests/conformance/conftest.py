@@ -10,6 +10,7 @@ import pytest
 from conformance.agent_subject import AgentSubject, agent
 from conformance.core_subject import CoreSubject
 from conformance.fleet import Fleet
+from conformance.http_subject import HttpSubject, http_agent
 from conformance.memory_broker import MemoryBroker
 from conformance.subject import Able, Carrier, Subject
 from conformance.watched import Watched
@@ -29,7 +30,11 @@ class Kind(NamedTuple):
     able: frozenset[Able]
 
 
-KINDS = {"core": Kind(_core, CoreSubject.able), "agent": Kind(agent, AgentSubject.able)}
+KINDS = {
+    "core": Kind(_core, CoreSubject.able),
+    "agent": Kind(agent, AgentSubject.able),
+    "http": Kind(http_agent, HttpSubject.able),
+}
 
 
 @pytest.fixture(params=list(KINDS))

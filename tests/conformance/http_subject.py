@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conformance.agent_subject import AgentSubject, FleetSide
 from conformance.subject import Able, Carrier, Subject
+from pyv_edge_agent.control import ControlError, ask
 from running.office import Office, office
 
 _open: list[tuple[contextlib.ExitStack, Office]] = []
@@ -19,6 +20,18 @@ class HttpSubject(AgentSubject):
     """See AgentSubject: only what it meets is another."""
 
     able = frozenset({Able.NETWORK})
+
+    def disconnect(self) -> None:
+        """Between two polls it has no connection to be cut: so this waits until the agent knows."""
+        super().disconnect()
+        if self._process is not None:
+            self.until(lambda: not self._is_connected(), "it knows that it is cut off")
+
+    def _is_connected(self) -> bool:
+        try:
+            return bool(ask(self.state / "agent.sock", "health")["fleet"]["connected"])
+        except (ControlError, OSError):
+            return False
 
 
 def http_agent() -> Iterator[tuple[Subject, Carrier]]:

@@ -92,6 +92,7 @@ def test_an_order_of_another_fleet_is_refused(device: Watched, first: Digest) ->
     assert device.settled_on(first)
 
 
+@needs(Able.TOPICS)
 def test_another_channels_order_on_this_channels_topic_is_refused(device: Watched, first: Digest) -> None:
     send(device, orders.encode_order(order_for(device, channel="beta")))
     refused(device, Refusal.ADDRESS)
@@ -147,6 +148,7 @@ def test_an_unknown_field_that_is_not_critical_is_ignored(device: Watched, first
     device.settle_on(second)
 
 
+@needs(Able.TOPICS)
 def test_the_checks_come_in_their_order(device: Watched, first: Digest) -> None:
     """An order that is wrong in every later way too is refused for the first."""
     everything = {"v": 9, "fleet": "other", "channel": "beta", "epoch": 7, "issued_at": 2**52}

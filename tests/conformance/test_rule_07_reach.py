@@ -59,6 +59,7 @@ def test_a_fleet_that_cannot_be_reached_either_way_is_inconclusive_and_found_aga
     there = device.subject.other_address
     device.subject.answer_at(there, True)
     device.fleet.trust(link=link_at(there))
+    device.until(lambda: "trust/2" in device.subject.durable(), "it has the document")
     device.subject.answer_at(there, False)
     device.subject.answer_at(device.subject.address, False)
     device.subject.idle(2.5 * device.subject.reach_seconds)

@@ -99,3 +99,45 @@ def test_an_order_from_the_far_future_does_not_deafen_a_device_without_a_clock(d
     device.fleet.assign()
     device.fleet.direct(after)
     device.settle_on(after)
+
+
+@needs(Able.TIME)
+def test_a_clock_that_woke_in_1970_or_far_ahead_is_not_asked_until_it_is_set(device: Watched) -> None:
+    for marker, ahead_ms in ((1, -55 * 365 * DAY_MS), (2, 30 * 365 * DAY_MS)):
+        device.subject.set_clock(synced=False, ahead_ms=ahead_ms)
+        device.restart()
+        release = device.publish(f"1.{marker}", marker)
+        device.fleet.direct(release)
+        device.settle_on(release)
+        assert device.report.clock is Clock.UNSYNCED
+    device.subject.set_clock(synced=True)
+    last = device.publish("2.0", 3)
+    device.fleet.direct(last)
+    device.settle_on(last)
+    assert device.report.clock is Clock.SYNCED
+
+
+@needs(Able.NETWORK)
+def test_a_device_that_slept_for_weeks_takes_the_trust_documents_it_missed_one_by_one(device: Watched) -> None:
+    device.subject.disconnect()
+    for _ in range(3):
+        device.fleet.trust()
+    device.subject.idle(21 * 86_400)
+    device.subject.connect()
+    device.until(lambda: device.report.trust == len(device.fleet.documents), "all of them")
+    release = device.publish("1.0", 1)
+    device.fleet.direct(release)
+    device.settle_on(release)
+
+
+@needs(Able.TIME)
+def test_weeks_offline_change_nothing_and_the_next_order_is_taken(device: Watched) -> None:
+    release, after = device.publish("1.0", 1), device.publish("1.1", 2)
+    device.fleet.direct(release)
+    device.settle_on(release)
+    device.subject.disconnect()
+    device.subject.idle(45 * 86_400)
+    assert device.runs(1)
+    device.fleet.direct(after)
+    device.subject.connect()
+    device.settle_on(after)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from conformance.fleet import Fleet
-from conformance.subject import Carrier, Subject
+from conformance.subject import Able, Carrier, Subject, needs
 from conformance.watched import Watched
 from pyvorin_edge.config.layers import golden_hash
 from pyvorin_edge.vocabulary import Cause, ConfigFormat, Outcome, Verb
@@ -37,6 +37,7 @@ def test_a_value_may_refer_to_the_device_and_the_hash_does_not_know_it(secretive
     assert SECRET.encode() not in live
 
 
+@needs(Able.TOPICS)
 def test_no_secret_is_in_a_report_or_a_snapshot(secretive: Watched) -> None:
     config = secretive.config(1, cloud={"api_key": "${API_KEY}"})
     release = secretive.fleet.release("1.0", config)

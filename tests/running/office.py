@@ -176,7 +176,11 @@ def _handler_for(office: Office) -> type[http.server.BaseHTTPRequestHandler]:
                 self._say(404, {}, b"")
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True  # cut off in the middle: as if nothing had come
+                return
             office.asked.append(f"POST {self.path}")
             if f"POST {self.path}" in office.instead:
                 self._say(*office.instead[f"POST {self.path}"], b"")
