@@ -112,7 +112,8 @@ def _take(updater: Taker, parcel: Parcel, steps: Sequence[Arrived | _Contents]) 
 
 
 def _lay_in(updater: Taker, contents: _Contents) -> None:
-    """Into the store, where the core looks before it fetches: what the release role signed, and what that names."""
+    """Into the store, where the core looks before it fetches: what the release role signed, and what that names. And
+    said aloud: an update that lacked it waits for it already."""
     device = updater.device
     for digest, envelope in contents.releases.items():
         heeded = heed_release(envelope, digest, device.trust, device.memory.state)
@@ -120,6 +121,9 @@ def _lay_in(updater: Taker, contents: _Contents) -> None:
             continue  # the core says so itself, once the release is wanted
         blob = contents.blobs.get(heeded.order.config.sha256)
         updater.lay_in(digest, envelope, heeded.order.config.sha256, blob)
+        updater.feed(Arrived(topics.release(digest), envelope))
+        if blob is not None:
+            updater.feed(Arrived(topics.blob(heeded.order.config.sha256), blob))
 
 
 def _documents(parcel: Parcel) -> list[Arrived]:

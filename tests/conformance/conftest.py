@@ -12,6 +12,7 @@ from conformance.core_subject import CoreSubject
 from conformance.fleet import Fleet
 from conformance.http_subject import HttpSubject, http_agent
 from conformance.memory_broker import MemoryBroker
+from conformance.parcel_subject import ParcelSubject, parcel_agent
 from conformance.subject import Able, Carrier, Subject
 from conformance.watched import Watched
 
@@ -34,6 +35,7 @@ KINDS = {
     "core": Kind(_core, CoreSubject.able),
     "agent": Kind(agent, AgentSubject.able),
     "http": Kind(http_agent, HttpSubject.able),
+    "parcel": Kind(parcel_agent, ParcelSubject.able),
 }
 
 

@@ -43,6 +43,7 @@ def send(device: Watched, payload: bytes, payload_type: str = envelope.TYPE_DIRE
     device.fleet.carrier.publish(CHANNEL, sealed, retain=True)
 
 
+@needs(Able.NETWORK)
 def test_an_order_over_8_kib_is_refused_for_its_size(device: Watched, first: Digest) -> None:
     order = order_for(device)
     padded = json.loads(orders.encode_order(order)) | {"padding": "x" * wire.ORDER_BYTES_MAX}
@@ -51,6 +52,7 @@ def test_an_order_over_8_kib_is_refused_for_its_size(device: Watched, first: Dig
     assert device.settled_on(first)
 
 
+@needs(Able.NETWORK)
 def test_what_is_no_envelope_is_refused(device: Watched, first: Digest) -> None:
     device.fleet.carrier.publish(CHANNEL, b"{]", retain=True)
     refused(device, Refusal.ENVELOPE)
@@ -99,6 +101,7 @@ def test_another_channels_order_on_this_channels_topic_is_refused(device: Watche
     assert device.settled_on(first)
 
 
+@needs(Able.NETWORK)
 def test_another_devices_assignment_is_refused(device: Watched, first: Digest) -> None:
     stray = device.fleet.assignment(device_id="FLEET-another", channel="beta")
     sealed = device.fleet.seal(stray, envelope.TYPE_ASSIGNMENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge import envelope, topics
 from pyvorin_edge.vocabulary import Refusal
@@ -59,6 +60,7 @@ def test_another_order_of_the_same_generation_is_an_equivocation(device: Watched
     assert device.settled_on(first)
 
 
+@needs(Able.NETWORK)
 def test_enrolment_sets_only_a_bound_lower_is_ignored_and_equal_is_taken(pair: object, fleet: object) -> None:
     device = _fresh(pair, fleet, generation=150)
     low, at_bound = device.publish("1.0", 1), device.publish("1.1", 2)
@@ -96,6 +98,7 @@ def test_a_directive_of_an_earlier_epoch_does_not_meet_min_generation(device: Wa
     assert device.runs(1)
 
 
+@needs(Able.NETWORK)
 def test_a_directive_in_force_before_is_put_in_force_again(device: Watched) -> None:
     """Moved away and back, while nothing new was said on the channel meanwhile."""
     mine, theirs = device.publish("1.0", 1), device.publish("2.0", 2)

@@ -30,6 +30,7 @@ def test_golden_unknown_while_fetching_drops_the_target(device: Watched) -> None
     assert device.report.target is None
 
 
+@needs(Able.NETWORK)
 def test_a_newer_target_while_proving_goes_back_to_committed_first(device: Watched) -> None:
     base, slow, last = device.publish("1.0", 1), device.publish("1.1", 2, gate=SLOW), device.publish("1.2", 3)
     device.fleet.direct(base)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from conformance.fleet import link_at
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.vocabulary import Cause, Outcome, Phase
 
 
+@needs(Able.NETWORK)
 def test_an_address_that_answers_is_kept_over_a_restart(device: Watched) -> None:
     there = device.subject.other_address
     device.subject.answer_at(there, True)
@@ -20,6 +22,7 @@ def test_an_address_that_answers_is_kept_over_a_restart(device: Watched) -> None
     device.settle_on(release)
 
 
+@needs(Able.NETWORK)
 def test_from_an_address_that_does_not_answer_the_device_comes_back(device: Watched) -> None:
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
@@ -35,6 +38,7 @@ def test_from_an_address_that_does_not_answer_the_device_comes_back(device: Watc
     assert device.runs(1)
 
 
+@needs(Able.NETWORK)
 def test_an_address_given_up_twice_has_failed_and_is_left_alone(device: Watched) -> None:
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
@@ -54,6 +58,7 @@ def test_an_address_given_up_twice_has_failed_and_is_left_alone(device: Watched)
     device.settle_on(after)
 
 
+@needs(Able.NETWORK)
 def test_a_fleet_that_cannot_be_reached_either_way_is_inconclusive_and_found_again(device: Watched) -> None:
     """A broker that restarts in the middle of a wave must not make a whole fleet give a link up for good."""
     there = device.subject.other_address

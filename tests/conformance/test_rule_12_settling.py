@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Pace
@@ -24,6 +25,7 @@ def base(device: Watched) -> Digest:
     return release
 
 
+@needs(Able.NETWORK)
 def test_it_is_durable_at_once_and_begun_when_the_time_is_over(device: Watched, base: Digest) -> None:
     after = device.publish("1.1", 2)
     sealed = device.fleet.direct(after, pace=SETTLING)
@@ -35,6 +37,7 @@ def test_it_is_durable_at_once_and_begun_when_the_time_is_over(device: Watched, 
     device.settle_on(after)
 
 
+@needs(Able.NETWORK)
 def test_it_is_begun_although_the_connection_is_lost_meanwhile(device: Watched, base: Digest) -> None:
     # what it needs is held already: only the wait stands between
     after = device.publish("1.1", 2)

@@ -8,11 +8,13 @@ from pyvorin_edge.orders import Pace
 from pyvorin_edge.vocabulary import Outcome, Phase
 
 
+@needs(Able.NETWORK)
 def test_a_report_on_connect(device: Watched) -> None:
     conn = device.report.conn
     assert device.ask_for_report().conn == conn + 1
 
 
+@needs(Able.NETWORK)
 def test_reports_are_numbered_upwards_within_a_start_and_starts_upwards(device: Watched) -> None:
     release = device.publish("1.0", 1)
     device.fleet.direct(release)
@@ -23,6 +25,7 @@ def test_reports_are_numbered_upwards_within_a_start_and_starts_upwards(device: 
     assert len({one.boot_id for one in device.subject.reports()}) == 2
 
 
+@needs(Able.NETWORK)
 def test_each_change_of_phase_is_told(device: Watched) -> None:
     release = device.publish("1.0", 1)
     device.fleet.direct(release)

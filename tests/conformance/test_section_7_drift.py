@@ -114,6 +114,7 @@ def test_after_an_hour_the_fight_is_forgotten(device: Watched, base: Digest) -> 
     device.until(lambda: device.runs(1), "healed again")
 
 
+@needs(Able.NETWORK)
 def test_an_update_under_way_is_no_drift(device: Watched, base: Digest) -> None:
     after = device.publish("1.1", 2)
     seen = len(device.subject.reports())

@@ -13,6 +13,7 @@ from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.core.brain import wake
 from pyv_edge_agent.core.device import Facts
 from pyv_edge_agent.core.memory import Memory
+from pyv_edge_agent.core.update import phase_of
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
@@ -26,6 +27,7 @@ from pyvorin_edge.identity import DeviceId, digest_of
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.trust import from_key
 from pyvorin_edge.vocabulary import Clock as ClockWord
+from pyvorin_edge.vocabulary import Phase
 
 DEVICE = DeviceId("FLEET-0a1b2c3d4e5f")
 CONFIG = b"[windows]\ndefault_size = 7\n"
@@ -95,6 +97,15 @@ def test_a_whole_parcel_is_accepted_and_its_release_is_in_the_store(
     assert updater.device.trust.version == 1
     assert updater.device.memory.directive is not None
     assert slots.read(SlotKind.BLOBS, digest_of(CONFIG)) == CONFIG
+
+
+def test_a_release_that_comes_after_its_order_is_what_the_update_waited_for(updater: OTAUpdater, fleet: Fleet) -> None:
+    whole = parcel(fleet)
+    said = wire.loads_strict(whole, limit_bytes=len(whole))
+    assert take_parcel(updater, wire.encode(said | {"releases": [], "blobs": []}))[0] == 200
+    assert phase_of(updater.device.memory) is Phase.FETCHING
+    assert take_parcel(updater, whole)[0] == 200
+    assert phase_of(updater.device.memory) is not Phase.FETCHING
 
 
 def test_the_same_again_is_accepted_and_a_lower_one_is_not(updater: OTAUpdater, fleet: Fleet) -> None:
