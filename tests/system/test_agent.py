@@ -177,7 +177,7 @@ def test_a_rollback_by_hand_goes_back_and_an_unknown_version_is_refused(running:
         running.watched.end(release, Outcome.COMMITTED)
     running.cli("rollback", "1.1")
     until(lambda: running.watched.runs(1), within=10, what="the earlier config is live")
-    assert "'7.7' is not held here" in running.cli("rollback", "7.7", code=1)
+    assert "'7.7' is not held here" in running.cli("rollback", "7.7", code=5)
     status = json.loads(running.cli("status", "--json"))
     assert status["device_id"] == running.subject.device_id
 
