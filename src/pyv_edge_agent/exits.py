@@ -22,8 +22,13 @@ class Exit(enum.IntEnum):
     USAGE = 2, "wrong usage: an option or argument that cannot be"
     AMISS = 3, "`health`: the agent is not healthy; `drift`: the config drifted"
     BUSY = 4, "`run`: another agent runs on the same state directory"
-    STUCK = 5, "`run`: its own watchdog ended it, because a part of it was stuck; the log says which"
-    UNSECURED = 6, "`run`: it was asked to end, and its queue could not be closed in time; the last second may be lost"
+    STUCK = 5, "what was named is not on this device; `run`: its watchdog ended it, for a part was stuck: see the log"
+    UNSECURED = 6, "it cannot be done as things stand; `run`: its queue was not closed in time, a second may be lost"
+    UPDATE_FAILED = 7, "the update that was waited for did not commit"
+    TIMED_OUT = 8, "it took too long: the update that was waited for, or an agent that hangs"
     LOWER = 9, "`apply`: the parcel's orders are not newer than those in force, or not for this device"
     REJECTED = 10, "`apply`: the parcel was refused; the sentence says why"
     NOT_SETTLED = 11, "`apply --wait`: the update failed, or did not end in time"
+    # what 5 and 6 mean to every command but `run`: the same numbers as `pyv-fleet`'s
+    NOT_FOUND = 5
+    CONFLICT = 6

@@ -25,6 +25,7 @@ from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.core.telling import fleet_facts, report_of
 from pyv_edge_agent.daily import DailyWork, Place
 from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write_durably
+from pyv_edge_agent.disk.history import History
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
@@ -41,8 +42,9 @@ from pyv_edge_agent.pulse import Pulse
 from pyv_edge_agent.renewal import Renewal
 from pyv_edge_agent.secrecy import Secrecy
 from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
-from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, held_releases, read_memory
+from pyv_edge_agent.updater import Disk, OTAUpdater, read_memory
 from pyv_edge_agent.values import secrets_among, values_of
+from pyv_edge_agent.verbs import Verbs
 from pyv_edge_agent.watch import FileWatch
 from pyvorin_edge import topics
 from pyvorin_edge.cadence import RECONNECT_MAX_SECONDS
@@ -212,7 +214,7 @@ class EdgeAgent:
             device_key=key,
             enrolled=where,
         )
-        disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path))
+        disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path), History(self._place.root))
         beat = self.pulse.beat(Part.UPDATER)
         return OTAUpdater(device, disk, self._make_link(device, where), around, self._clock, beat)
 
@@ -319,12 +321,9 @@ class EdgeAgent:
             raise DiskError(self._place.lock, "lock", why) from None
 
     def _verbs(self) -> dict[str, Any]:
+        known = Verbs(self.updater, self.health, self._hidden_lines, self.reload_config, self._config_path)
         return {
-            "status": lambda args: self._status(),
-            "health": lambda args: self.health(),
-            "drift": lambda args: msgspec.to_builtins(self.updater.device.drift),
-            "rollback": lambda args: self._rollback(str(args["version"])),
-            "reload": lambda args: self.reload_config(),
+            **known.all(),
             "flush": lambda args: self._flush(),
             "parcel": lambda args: ask_parcel(self.updater, args),
             "standing": lambda args: standing(self.updater.device),
@@ -336,29 +335,14 @@ class EdgeAgent:
             raise ControlError("the agent is stopping")
         return self._daily.flush()
 
-    def _status(self) -> dict[str, Any]:
-        device = self.updater.device
-        memory = device.memory
-        return {
-            **self._fleet(),
-            "agent_version": device.facts.agent_version,
-            "fleet": memory.state.fleet,
-            "boot": memory.state.boot,
-            "incarnation": memory.state.incarnation,
-            "trust": device.trust.version,
-            "waiting_for": device.waiting_for,
-            "result": msgspec.to_builtins(memory.state.result),
-            "refused": msgspec.to_builtins(memory.state.refused),
-            "held": [one.version for one in held_releases(memory) if one.version is not None],
-            "config": str(self._config_path),
-        }
+    def _hidden_lines(self, count: int) -> tuple[str, ...]:
+        """The last log lines, without what this process's own environment holds: only it knows that."""
+        from pyv_edge_agent.support.hiding import Hider
+        from pyv_edge_agent.support.known import known_secrets
 
-    def _rollback(self, target_version: str) -> dict[str, Any]:
-        try:
-            self.updater.rollback_to(target_version)
-        except UnknownRelease as why:
-            raise ControlError(str(why)) from None
-        return self._status()
+        hider = Hider(known_secrets(self._place, self._config_path, os.environ))
+        lines = self._log.lines.last(count)
+        return tuple(hider.hidden(line.encode("utf-8", "replace")).decode("utf-8", "replace") for line in lines)
 
 
 def agent_version() -> str:

@@ -17,12 +17,15 @@ from pyv_edge_agent.core.brain import due_at, step
 from pyv_edge_agent.core.device import Device
 from pyv_edge_agent.core.memory import Installed, Memory, parts
 from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.history import History
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.interface import Link, Self
 from pyv_edge_agent.performer import Performer, Surroundings
 from pyv_edge_agent.pulse import Beat, unwatched
+from pyvorin_edge.envelope import open_envelope
+from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.trust import Link as Whereabouts
 
@@ -62,6 +65,8 @@ class Disk:
     journal: Journal
     slots: Slots
     live: LiveFile
+    #: what a person reads later; none = nobody wants it
+    history: History | None = None
 
 
 class OTAUpdater:
@@ -164,6 +169,24 @@ class OTAUpdater:
 
         self.call(choose)
 
+    def pardon(self, release: Digest) -> None:
+        """Let a person at the device have a quarantined release tried again; every check still stands (rule 15).
+
+        OSError if the disk does not take it now (it is tried again).
+        """
+
+        def forget() -> None:
+            self.feed(ev.PardonedByHand(release=release))
+            if self.trouble is not None:
+                raise OSError(f"not durable yet, tried again in {DISK_RETRY_SECONDS:g} s: {self.trouble}")
+
+        self.call(forget)
+
+    def version_of(self, release: Digest) -> str | None:
+        """What people call a release, if its envelope lies in the store; none if not."""
+        envelope = self._disk.slots.read(SlotKind.RELEASES, release)
+        return None if envelope is None else version_in(envelope)
+
     def reload(self) -> None:
         """SIGHUP: load the live file if it validates, else write the committed one back first (rule 15)."""
         committed = self._device.memory.committed
@@ -258,6 +281,8 @@ class OTAUpdater:
                 self._put_off(event)
                 continue
             before, self._device = self._device, after
+            if self._disk.history is not None:
+                self._disk.history.note(before, after, self._clock.now())
             if after.pace != before.pace:
                 self._set_pace()
             for effect in effects:
@@ -281,6 +306,16 @@ class OTAUpdater:
         if memory is not self._device.memory or self._worker is None:
             self._disk.journal.write(parts(memory))
             self.trouble = None
+
+
+def version_in(envelope: bytes) -> str | None:
+    """The version that a release's envelope says; it is shown and never obeyed, so it is not verified here."""
+    try:
+        said = msgspec.json.decode(open_envelope(envelope).payload)
+    except (PyvorinError, msgspec.DecodeError):
+        return None
+    version = said.get("version") if isinstance(said, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def held_releases(memory: Memory) -> tuple[Installed, ...]:

@@ -201,6 +201,27 @@ class Verb(Word):
     REMEDIATE = "remediate", "write the applied config over the live one"
 
 
+class Happening(Word):
+    """What a line of a device's own history is about."""
+
+    ENROLLED = "enrolled", "its first start"
+    STARTED = "started", "the agent started"
+    TRUST = "trust", "a trust document was taken"
+    DIRECTIVE = "directive", "a directive was accepted"
+    ASSIGNMENT = "assignment", "an assignment was accepted"
+    ORDERED = "ordered", "an update began"
+    SWITCHING = "switching", "the update is put in force"
+    REVERTING = "reverting", "it goes back to the last good one"
+    RESULT = "result", "an update ended"
+    BY_HAND = "by_hand", "someone at the device chose"
+    DRIFT = "drift", "drift began"
+    DRIFT_OVER = "drift_over", "drift ended"
+    REFUSED = "refused", "an order was refused"
+    ONLINE = "online", "in session with the fleet"
+    OFFLINE = "offline", "the session with the fleet ended"
+    LINK = "link", "where the fleet is changed"
+
+
 class ResponseOutcome(Word):
     """How a request ended."""
 

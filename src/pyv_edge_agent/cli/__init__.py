@@ -1,4 +1,4 @@
-"""`pyv-edge-agent`: provision, run, and ask the running agent. Errors are one line and a non-zero exit."""
+"""`pyv-edge-agent`: provision, run, look at a device. An error is one line, and its exit status says which kind."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from pyv_edge_agent.cli.applying import apply
-from pyv_edge_agent.cli.asking import drift, health, rollback, show_version, status
 from pyv_edge_agent.cli.configuring import config as config_group
+from pyv_edge_agent.cli.diagnosing import diag
 from pyv_edge_agent.cli.failing import Commands
+from pyv_edge_agent.cli.looking import drift, health, show_version, status
 from pyv_edge_agent.cli.provisioning import provision
 from pyv_edge_agent.cli.queueing import queue
+from pyv_edge_agent.cli.remembering import history
 from pyv_edge_agent.cli.running import run, run_agent
+from pyv_edge_agent.cli.updating import rollback, update
 from pyv_edge_agent.main import AgentOptions
 
 
@@ -26,7 +29,14 @@ from pyv_edge_agent.main import AgentOptions
 def main(context: click.Context, config: Path | None) -> None:
     """The Pyvorin Edge agent on this device.
 
-    Exit status: 0 done, 1 it failed, 2 wrong usage, 3 unhealthy or drifted.
+    Data goes to standard output, words to the person to standard error; --json answers in JSON.
+
+    \b
+    Exit status: 0 done                5 what was named is not on this device
+                 1 it failed           6 it cannot be done as things stand
+                 2 wrong usage         7 the update failed
+                 3 unhealthy, drifted  8 it took too long
+                 4 another agent runs (`run` also has 5 and 6 of its own)
     """
     if context.invoked_subcommand is not None:
         if config is not None:
@@ -37,5 +47,19 @@ def main(context: click.Context, config: Path | None) -> None:
         run_agent(config, None, AgentOptions(), die_with_parent=False)
 
 
-for command in (config_group, provision, run, status, health, drift, rollback, queue, show_version, apply):
+for command in (
+    config_group,
+    provision,
+    apply,
+    run,
+    status,
+    health,
+    drift,
+    update,
+    rollback,
+    history,
+    queue,
+    diag,
+    show_version,
+):
     main.add_command(command)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from pyv_edge_agent.control import ControlError
+from pyv_edge_agent.control import Conflict, ControlError, NotFound, TimedOut
 from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.link.interface import LinkError
 from pyv_edge_agent.main import AgentRunning, DiskError, QueueError
@@ -15,22 +15,28 @@ from pyv_edge_agent.state_dir import EnvFileError
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.errors import PyvorinError
 
-FAILED: Final = Exit.FAILED
-#: `health` of an agent that is not healthy, `drift` of one that drifted
-AMISS: Final = Exit.AMISS
 _TOLD: Final = (
     PyvorinError,
     LinkError,
     DiskError,
     ProvisionError,
     ControlError,
+    AgentRunning,
     EnvFileError,
     QueueError,
 )
 
 
+class Told(click.ClickException):
+    """One line on stderr and an exit status."""
+
+    def __init__(self, message: str, exit_code: Exit = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = int(exit_code)  # type: ignore[misc]
+
+
 class Commands(click.Group):
-    """A group whose commands' expected errors become one line and exit 1."""
+    """A group whose commands' expected errors become one line and an exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see the class."""
@@ -38,12 +44,21 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as why:
             lines = "".join(f"\n  {problem}" for problem in why.problems)
-            raise click.ClickException(f"the config is not valid:{lines}") from None
-        except AgentRunning as why:
-            raise _Busy(str(why)) from None
+            raise Told(f"the config is not valid:{lines}") from None
         except _TOLD as why:
-            raise click.ClickException(str(why)) from None
+            raise Told(str(why), exit_of(why)) from None
 
 
-class _Busy(click.ClickException):
-    exit_code = Exit.BUSY
+def exit_of(why: Exception) -> Exit:
+    """The exit status of an expected error."""
+    match why:
+        case AgentRunning():
+            return Exit.BUSY
+        case NotFound():
+            return Exit.NOT_FOUND
+        case Conflict():
+            return Exit.CONFLICT
+        case TimedOut():
+            return Exit.TIMED_OUT
+        case _:
+            return Exit.FAILED

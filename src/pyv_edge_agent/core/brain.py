@@ -86,6 +86,9 @@ def _take(turn: Turn, event: ev.Event) -> None:
             living.live_seen(turn, event)
         case ev.RolledBackByHand():
             _by_hand(turn, event)
+        case ev.PardonedByHand():
+            turn.remember(quarantine=pardoned(turn.memory, event.release))
+            turn.set(retry_at={})
         case ev.Looked():
             content.held_looked(turn, event)
             working.looked(turn, event)

@@ -98,6 +98,12 @@ class RolledBackByHand(msgspec.Struct, frozen=True):
     version: str
 
 
+class PardonedByHand(msgspec.Struct, frozen=True):
+    """Someone at the device wants a quarantined release tried again (rule 15's spirit: they know what they do)."""
+
+    release: Digest
+
+
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `Look`: a release envelope or blob that lies in the store already; none = not there."""
 
@@ -134,6 +140,7 @@ Event: TypeAlias = (
     | LiveSeen
     | Ticked
     | RolledBackByHand
+    | PardonedByHand
     | Looked
     | FetchedOverHttp
     | LogsRead

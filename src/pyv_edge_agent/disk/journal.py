@@ -103,6 +103,35 @@ class Journal:
         return self._directory.joinpath(*pieces)
 
 
+class Broken(ValueError):
+    """A part whose bytes do not check out."""
+
+
+class Peek:
+    """The same parts, read without changing anything: for whoever looks at a device whose agent does not run."""
+
+    def __init__(self, directory: Path) -> None:
+        """DiskError if what a power cut left half done cannot be read."""
+        self._directory = directory
+        whole = self._unframed(PENDING)
+        self._pending: dict[str, bytes | None] = (
+            {} if whole is None else msgspec.json.decode(whole, type=dict[str, bytes | None])
+        )
+
+    def read(self, name: str) -> bytes | None:
+        """As the next start will have it; Broken if it will be set aside, DiskError if it cannot be read."""
+        return self._pending[name] if name in self._pending else self._unframed(name)
+
+    def _unframed(self, name: str) -> bytes | None:
+        framed = read_bytes(self._directory / name)
+        found = None if framed is None else _unframed(framed)
+        if framed is not None and found is None:
+            if name == PENDING:
+                return None  # the next start sets it aside and goes on from the parts
+            raise Broken(f"{self._directory / name} is broken: its sum does not check out")
+        return found
+
+
 def _framed(data: bytes) -> bytes:
     return b"%s\n%s\n" % (data, hashlib.sha256(data).hexdigest().encode())
 
@@ -112,4 +141,4 @@ def _unframed(framed: bytes) -> bytes | None:
     return data if said == b"\n%s\n" % hashlib.sha256(data).hexdigest().encode() else None
 
 
-__all__ = ["DiskError", "Journal"]
+__all__ = ["Broken", "DiskError", "Journal", "Peek"]

@@ -64,6 +64,12 @@ class Slots:
         return self._rooms[kind] / parse_digest(digest)
 
 
+def peek(directory: Path, kind: SlotKind, digest: str) -> bytes | None:
+    """As `Slots.read`, without making the store's folders first; DiskError if it lies there and cannot be read."""
+    data = read_bytes(directory / kind.value / parse_digest(digest))
+    return data if data is not None and _digest_of(kind, data) == digest else None
+
+
 def _digest_of(kind: SlotKind, data: bytes) -> Digest | None:
     if kind is SlotKind.BLOBS:
         return digest_of(data)
@@ -73,4 +79,4 @@ def _digest_of(kind: SlotKind, data: bytes) -> Digest | None:
         return None
 
 
-__all__ = ["DiskError", "SlotKind", "Slots"]
+__all__ = ["DiskError", "SlotKind", "Slots", "peek"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from pyv_edge_agent.cli import main
-from pyv_edge_agent.control import ControlError, ControlServer
 from pyvorin_edge import wire
 from pyvorin_edge.report import Join, JoinLink
 from running.desk import Desk, open_desk
@@ -98,65 +96,17 @@ def test_bad_ids_addresses_and_files_are_one_line(tmp_path: Path) -> None:
     assert (plain.exit_code, "https://" in plain.output) == (1, True)
 
 
-class Agent:
-    """Answers as a running agent does."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.answers: dict[str, Any] = {}
-        verbs = {verb: self._answer(verb) for verb in ("status", "health", "drift", "rollback")}
-        self.server = ControlServer(root / "agent.sock", verbs)
-        self.server.start()
-
-    def _answer(self, verb: str) -> Callable[[Mapping[str, Any]], Any]:
-        def answer(args: Mapping[str, Any]) -> Any:
-            if verb == "rollback" and args["version"] != "1.0":
-                raise ControlError(f"release {args['version']!r} is not held here; held: 1.0")
-            return self.answers[verb]
-
-        return answer
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Agent]:
-    made = Agent(tmp_path)
-    yield made
-    made.server.stop()
-
-
-def test_status_is_shown_to_people_and_programs(agent: Agent) -> None:
-    agent.answers["status"] = {"device_id": DEVICE, "result": {"outcome": "committed"}, "held": ["1.0", "1.1"]}
-    text = run("status", "--state-dir", str(agent.root)).output
-    assert "result.outcome" in text
-    assert "1.0, 1.1" in text
-    assert json.loads(run("status", "--state-dir", str(agent.root), "--json").output)["device_id"] == DEVICE
-
-
-@pytest.mark.parametrize(("status", "code"), [("healthy", 0), ("degraded", 3), ("unhealthy", 3)])
-def test_health_exits_by_its_status(agent: Agent, status: str, code: int) -> None:
-    agent.answers["health"] = {"status": status, "metrics": {"cpu_percent": 1.5}}
-    assert "metrics.cpu_percent" in run("health", "--state-dir", str(agent.root), code=code).output
-
-
-@pytest.mark.parametrize(("standing", "code"), [("in_step", 0), ("lagging", 0), ("drifted", 3), ("both", 3)])
-def test_drift_exits_by_its_standing(agent: Agent, standing: str, code: int) -> None:
-    agent.answers["drift"] = {"standing": standing, "kinds": ["edited"], "paths": ["/health/port"]}
-    assert "/health/port" in run("drift", "--state-dir", str(agent.root), code=code).output
-
-
-def test_a_rollback_to_what_is_not_held_says_what_is(agent: Agent) -> None:
-    agent.answers["rollback"] = {"phase": "switching"}
-    assert "now switching" in run("rollback", "1.0", "--state-dir", str(agent.root)).output
-    assert "held: 1.0" in run("rollback", "9.9", "--state-dir", str(agent.root), code=1).output
-
-
-@pytest.mark.parametrize("words", [("status",), ("health",), ("drift",), ("rollback", "1.0")])
-def test_without_a_running_agent_each_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
-    assert "no agent runs" in run(*words, "--state-dir", str(tmp_path), code=1).output
-
-
 def test_the_version_is_the_distributions(tmp_path: Path) -> None:
-    assert json.loads(run("version", "--json").output)["version"] == run("version").output.strip()
+    said = json.loads(run("version", "--json").output)
+    assert said["version"] == run("version").output.strip()
+    assert (said["speaks"], said["code"], said["bundle"]) == ([1], "installed", None)
+
+
+def test_the_version_of_code_out_of_a_bundle_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYV_EDGE_SLOT", "ab" * 32)
+    monkeypatch.setenv("PYV_EDGE_BUNDLE", "agent@1.2")
+    said = json.loads(run("version", "--json").output)
+    assert (said["code"], said["bundle"], said["slot"]) == ("bundle", "agent@1.2", "ab" * 32)
 
 
 def test_alone_it_shows_its_help_and_an_unknown_word_is_usage() -> None:
