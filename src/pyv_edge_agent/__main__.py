@@ -1,6 +1,6 @@
 """`python -m pyv_edge_agent`, the documentation's other form."""
 
-from pyv_edge_agent.cli import main
+from pyv_edge_agent.launch import main
 
 if __name__ == "__main__":
     main()

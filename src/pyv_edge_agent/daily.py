@@ -102,6 +102,11 @@ class DailyWork:
         """The outbound queue, the same for the agent's whole life."""
         return self._queue
 
+    @property
+    def download_bytes_per_second(self) -> int:
+        """How fast bundles may be fetched; 0 = no limit."""
+        return int(self._sections.get("update", {}).get("download_bytes_per_second", 0))
+
     def apply(self, effective: Mapping[str, Any]) -> None:
         """Put an effective, validated document in force: restart what its sections affect. ApplyError names the first
         part that could not be; the others run."""
@@ -112,6 +117,7 @@ class DailyWork:
             "rules": self._measuring.take_rules,
             "sensors": self._measuring.take_sensors,
             "health": self._take_health,
+            "update": lambda section: None,  # read where it is obeyed
         }
         sections = {**effective, "rules": {name: effective[name] for name in SECTIONS}}
         failed = [why for name, take in takers.items() if (why := self._taken(name, sections[name], take))]

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +18,17 @@ from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.control import ControlError, ControlServer
+from pyv_edge_agent.core.aim import CAN_BUNDLE
 from pyv_edge_agent.core.brain import wake
 from pyv_edge_agent.core.device import Device, Facts, Limits
 from pyv_edge_agent.core.events import Arrived
 from pyv_edge_agent.core.pulse import Part
 from pyv_edge_agent.core.telling import fleet_facts, report_of
 from pyv_edge_agent.daily import DailyWork, Place
+from pyv_edge_agent.delivery import Route
 from pyv_edge_agent.disk.atomic import DiskError, private_dir, read_bytes, write_durably
+from pyv_edge_agent.disk.bundles import BundleSlots
+from pyv_edge_agent.disk.code import CodeInForce
 from pyv_edge_agent.disk.history import History
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
@@ -36,13 +40,14 @@ from pyv_edge_agent.link.interface import Link, Passport
 from pyv_edge_agent.locking import AgentRunning, take_lock
 from pyv_edge_agent.logs import AgentLog
 from pyv_edge_agent.parcel import ask_parcel, standing, take_parcel
-from pyv_edge_agent.performer import Surroundings
+from pyv_edge_agent.performer import Disk, Surroundings
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.pulse import Pulse
+from pyv_edge_agent.relaunch import running_code
 from pyv_edge_agent.renewal import Renewal
 from pyv_edge_agent.secrecy import Secrecy
 from pyv_edge_agent.state_dir import DEFAULT, StateDir, environment_of
-from pyv_edge_agent.updater import Disk, OTAUpdater, read_memory
+from pyv_edge_agent.updater import OTAUpdater, read_memory
 from pyv_edge_agent.values import secrets_among, values_of
 from pyv_edge_agent.verbs import Verbs
 from pyv_edge_agent.watch import FileWatch
@@ -75,6 +80,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
     #: the operator's word on the clock, before the machine's
     clock: ClockWord | None = None
     limits: Limits = Limits()
+    #: end this process and start the code that is in force; none = no launcher started it, so none can
+    start_again: Callable[[], None] | None = None
     #: the longest delay between two tries to connect
     reconnect_seconds_max: float = RECONNECT_MAX_SECONDS
 
@@ -182,7 +189,7 @@ class EdgeAgent:
         facts = Facts(
             device_id=device_id,
             agent_version=agent_version(),
-            caps=CAPS,
+            caps=CAPS if self._options.start_again is None else (*CAPS, CAN_BUNDLE),
             enrolled_link=enrolled.whereabouts if enrolled is not None else None,
             limits=self._options.limits,
         )
@@ -213,8 +220,12 @@ class EdgeAgent:
             fetch=lambda link, topic: fetch_topic(link, self._passport(), topic),
             device_key=key,
             enrolled=where,
+            start_again=self._options.start_again,
+            route=Route(self._passport, lambda: daily.download_bytes_per_second),
         )
-        disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path), History(self._place.root))
+        code = CodeInForce(self._place.root, BundleSlots(self._place.root), running_code())
+        code.keep_room()
+        disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path), code, History(self._place.root))
         beat = self.pulse.beat(Part.UPDATER)
         return OTAUpdater(device, disk, self._make_link(device, where), around, self._clock, beat)
 

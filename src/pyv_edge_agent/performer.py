@@ -12,7 +12,11 @@ from pyv_edge_agent.config import Config
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.memory import Installed
+from pyv_edge_agent.delivery import Delivery, Route
 from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.code import CodeInForce
+from pyv_edge_agent.disk.history import History
+from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.interface import Link
@@ -47,17 +51,40 @@ class Surroundings:
     device_key: bytes
     #: where the fleet is, as enrolled
     enrolled: Whereabouts
+    #: end this process, so that the launcher starts the code that is in force; none = no launcher started it
+    start_again: Callable[[], None] | None
+    #: how bundles come here
+    route: Route
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What the updater remembers by."""
+
+    journal: Journal
+    slots: Slots
+    live: LiveFile
+    code: CodeInForce
+    #: what a person reads later; none = nobody wants it
+    history: History | None = None
 
 
 class Performer:
     """Every effect can be repeated: the second time finds what the first left."""
 
     def __init__(
-        self, slots: Slots, live: LiveFile, link: Link, around: Surroundings, put: Callable[[ev.Event], None]
+        self,
+        disk: Disk,
+        delivery: Delivery,
+        link: Link,
+        around: Surroundings,
+        put: Callable[[ev.Event], None],
     ) -> None:
         """`put` takes events that come later, from any thread."""
-        self._slots = slots
-        self._live = live
+        self._slots = disk.slots
+        self._live = disk.live
+        self._code = disk.code
+        self._delivery = delivery
         self._link = link
         self._around = around
         self._put = put
@@ -98,8 +125,16 @@ class Performer:
                 slots.keep(SlotKind.BLOBS, digest, data)
             case do.Stage(installed, data):
                 return [self._stage(installed, data)]
-            case do.Switch(installed) | do.WriteLive(installed):
-                return [self._switch(installed), self.live_seen()]
+            case do.FetchBundle(bundle, trust):
+                self._delivery.fetch(bundle, trust, self._where)
+            case do.LeaveBundle():
+                self._delivery.leave()
+            case do.Switch(installed, good):
+                return self._switch(installed, good)
+            case do.Establish(installed):
+                self._code.establish(installed.slot)
+            case do.WriteLive(installed):
+                return [self._put_in_force(installed), self.live_seen()]
             case do.LoadLive(fallback):
                 return self.load_live(fallback)
             case do.LookAtLive():
@@ -108,9 +143,11 @@ class Performer:
                 return [self._look_at_health(every_seconds)]
             case do.ReadLogs(request_id, lines):
                 return [ev.LogsRead(request_id=request_id, lines=self._around.logs(lines))]
-            case do.Prune(releases, blobs):
+            case do.Prune(releases, blobs, bundles):
                 slots.prune(SlotKind.RELEASES, releases)
                 slots.prune(SlotKind.BLOBS, blobs)
+                self._code.slots.prune(bundles)
+                self._code.keep_room()
             case do.Log(level, text):
                 logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
             case _:
@@ -141,7 +178,34 @@ class Performer:
         self._slots.keep(SlotKind.BLOBS, installed.file, data)
         return ev.Staged()
 
-    def _switch(self, installed: Installed) -> ev.Event:
+    def _switch(self, installed: Installed, good: Installed) -> list[ev.Event]:
+        """The launcher knows first: whatever happens from here on, it finds a code that starts."""
+        try:
+            if not self._code.put_in_force(installed.slot, good.slot):
+                missing = f"bundle {str(installed.slot)[:12]}… is not in its slot"
+                return [ev.SwitchFailed(code=Cause.DISK, detail=missing)]
+        except DiskError as why:
+            return [ev.SwitchFailed(code=Cause.DISK, detail=str(why))]
+        if not self._code.runs:
+            return self._give_way(installed)
+        return [self._put_in_force(installed), self.live_seen()]
+
+    def _give_way(self, installed: Installed) -> list[ev.Event]:
+        """Another code must run: the live file is laid ready for it, and this process ends."""
+        if self._around.start_again is None:
+            return [ev.SwitchFailed(code=Cause.BUNDLE, detail="the agent was not started by its launcher")]
+        data = self._slots.read(SlotKind.BLOBS, installed.file)
+        if data is None:
+            return [ev.SwitchFailed(code=Cause.DISK, detail=f"its file {installed.file[:12]}… is not in the store")]
+        try:
+            self._live.put(data)
+        except DiskError as why:
+            return [ev.SwitchFailed(code=Cause.DISK, detail=str(why))]
+        logger.info("the agent starts again, with the code of %s", installed.slot or "the installed package")
+        self._around.start_again()
+        return []
+
+    def _put_in_force(self, installed: Installed) -> ev.Event:
         try:
             data = self._slots.read(SlotKind.BLOBS, installed.file)
             if data is None:
@@ -166,7 +230,7 @@ class Performer:
             effective = config.effective(values)
         except ConfigError as why:
             logger.warning("the live config cannot be used (%s): the last good one is put back", why)
-            back = self._switch(fallback)
+            back = self._put_in_force(fallback)
             if isinstance(back, ev.SwitchFailed):
                 logger.error("the last good config cannot be put back: %s", back.detail)
                 self.unusable = f"no config can be loaded: {back.detail}"

@@ -7,7 +7,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -16,13 +16,12 @@ from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.brain import due_at, step
 from pyv_edge_agent.core.device import Device
 from pyv_edge_agent.core.memory import Installed, Memory, parts
+from pyv_edge_agent.delivery import Delivery
 from pyv_edge_agent.disk.atomic import DiskError
-from pyv_edge_agent.disk.history import History
 from pyv_edge_agent.disk.journal import Journal
-from pyv_edge_agent.disk.live import LiveFile
-from pyv_edge_agent.disk.slots import SlotKind, Slots
+from pyv_edge_agent.disk.slots import SlotKind
 from pyv_edge_agent.link.interface import Link, Self
-from pyv_edge_agent.performer import Performer, Surroundings
+from pyv_edge_agent.performer import Disk, Performer, Surroundings
 from pyv_edge_agent.pulse import Beat, unwatched
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
@@ -58,17 +57,6 @@ class Clock(Protocol):
         """Seconds since the agent's start."""
 
 
-@dataclass(frozen=True)
-class Disk:
-    """What the updater remembers by."""
-
-    journal: Journal
-    slots: Slots
-    live: LiveFile
-    #: what a person reads later; none = nobody wants it
-    history: History | None = None
-
-
 class OTAUpdater:
     """One worker thread, one queue of events. Any thread may `put`; the device it shows is a frozen value."""
 
@@ -79,13 +67,15 @@ class OTAUpdater:
         self._device = device
         self._disk = disk
         self._link = link
-        self._performer = Performer(disk.slots, disk.live, link, around, self.put)
+        self._delivery = Delivery(disk.code.slots, around.route, self.put)
+        self._performer = Performer(disk, self._delivery, link, around, self.put)
         self._around = around
         self._clock = clock
         self._beat = beat
         self._inbox: queue.SimpleQueue[ev.Event | Action | None] = queue.SimpleQueue()
         self._later: list[tuple[float, ev.Event]] = []
         self._health_at = 0.0
+        self._joined = False
         #: why the last event could not be made durable; none since one was
         self.trouble: str | None = None
         self._worker: threading.Thread | None = None
@@ -104,18 +94,36 @@ class OTAUpdater:
     def start(self, boot_id: str, machine_boot_id: str) -> None:
         """Enter the state again that the last start left (rule 4), then work and connect.
 
-        DiskError if not even the start can be made durable: then nothing runs.
+        A start that cannot be made durable (a full disk) is none for the fleet: the device does its daily work on what
+        was committed, says why in its health, and joins once it can be written.
         """
-        self._remember(self._device.memory)
         self._set_pace()
-        booted = ev.Booted(boot_id=boot_id, machine_boot_id=machine_boot_id, live=self._performer.read_live())
-        self._feed(booted, forgiving=False)
+        fell = self._disk.code.fallen
+        booted = ev.Booted(
+            boot_id=boot_id,
+            machine_boot_id=machine_boot_id,
+            live=self._performer.read_live(),
+            fallen=None if fell is None else ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}),
+        )
+        self._feed(booted)
+        committed = self._device.memory.committed
+        if not self._has_booted and committed is not None:
+            self._performer.load_live(committed)
+        self._join()
         self._worker = threading.Thread(target=self._work, name="updater", daemon=True)
         self._worker.start()
-        me = Self(
-            device_id=self._device.facts.device_id, boot=self._device.memory.state.boot, boot_id=self._device.boot_id
-        )
-        self._link.start(me, self)
+
+    @property
+    def _has_booted(self) -> bool:
+        return bool(self._device.boot_id)
+
+    def _join(self) -> None:
+        """Connect, once the start is counted on disk: before, the fleet would take it for the one before."""
+        if self._has_booted and not self._joined:
+            self._joined = True
+            device = self._device
+            me = Self(device_id=device.facts.device_id, boot=device.memory.state.boot, boot_id=device.boot_id)
+            self._link.start(me, self)
 
     def stop(self, within_seconds: float = 4.0) -> None:
         """Finish what is under way, say goodbye, end."""
@@ -123,6 +131,7 @@ class OTAUpdater:
             self._inbox.put(None)
             self._worker.join(within_seconds / 2)
             self._worker = None
+        self._delivery.leave()
         self._link.stop(within_seconds / 2)
 
     def put(self, event: ev.Event) -> None:
@@ -150,7 +159,7 @@ class OTAUpdater:
 
     def feed(self, event: ev.Event) -> None:
         """One event and all that comes of it. Only from within `call`, or before the worker runs."""
-        self._feed(event, forgiving=True)
+        self._feed(event)
 
     def rollback_to(self, target_version: str) -> None:
         """The article's: go back to a release that is held, durably, until other orders come (rule 15).
@@ -203,6 +212,10 @@ class OTAUpdater:
         if blob is not None:
             self._disk.slots.keep(SlotKind.BLOBS, sha256, blob)
 
+    def lay_in_bundle(self, sha256: Digest, archive: Path) -> None:
+        """An archive brought by hand, for the release that names it; DiskError, ValueError if it is another."""
+        self._delivery.lay_in(sha256, archive)
+
     # what the link tells: see Listener
 
     def connected(self, conn: int, whereabouts: Whereabouts) -> None:
@@ -244,7 +257,7 @@ class OTAUpdater:
         if callable(item):
             item()
         else:
-            self._feed(item, forgiving=True)
+            self._feed(item)
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -252,11 +265,12 @@ class OTAUpdater:
         now = self._clock.uptime_seconds()
         if now >= self._health_due():
             self._health_at = now
-            self._feed(ev.HealthSeen(self._around.health()), forgiving=True)
+            self._feed(ev.HealthSeen(self._around.health()))
         due = [event for at, event in self._later if at <= now]
         self._later = [(at, event) for at, event in self._later if at > now]
         for event in due:
-            self._feed(event, forgiving=True)
+            self._feed(event)
+        self._join()
 
     def _wait_seconds(self) -> float:
         due = [due_at(self._device), self._health_due(), *(at for at, _ in self._later)]
@@ -266,7 +280,7 @@ class OTAUpdater:
         idle_seconds = self._device.facts.limits.health_idle_seconds
         return self._health_at + (self._performer.health_every_seconds or idle_seconds)
 
-    def _feed(self, event: ev.Event, *, forgiving: bool) -> None:
+    def _feed(self, event: ev.Event) -> None:
         waiting = deque([event])
         while waiting:
             event = waiting.popleft()
@@ -274,8 +288,6 @@ class OTAUpdater:
             try:
                 self._remember(after.memory)
             except DiskError as why:
-                if not forgiving:
-                    raise
                 logger.error("%s; the device stays as it is and tries again", why)
                 self.trouble = str(why)
                 self._put_off(event)
@@ -303,7 +315,7 @@ class OTAUpdater:
 
     def _remember(self, memory: Memory) -> None:
         """PROTOCOL 5, rule 3: on disk before any effect."""
-        if memory is not self._device.memory or self._worker is None:
+        if memory is not self._device.memory:
             self._disk.journal.write(parts(memory))
             self.trouble = None
 

@@ -21,6 +21,7 @@ from conformance.subject import Able, Carrier, Subject
 from pyv_edge_agent.control import ask
 from pyvorin_edge import topics, wire
 from pyvorin_edge.report import Join, Report, Response
+from pyvorin_edge.vocabulary import Phase
 from running import agent_process
 from running.broker import Doorway, MqttCarrier, RealBroker, real_broker
 
@@ -141,6 +142,14 @@ class AgentSubject:
 
     def fill_disk(self, full: bool) -> None:
         raise NotImplementedError("the machine's disk is not ours to fill")
+
+    def crash(self, slot: str) -> None:
+        raise NotImplementedError("no bundles are to be had here: tests/system/test_self_update.py has them")
+
+    deafen = spoil = crash
+
+    def cut_at(self, phase: Phase) -> None:
+        raise NotImplementedError("as for bundles")
 
     def edit(self, data: bytes | None) -> None:
         if data is None:

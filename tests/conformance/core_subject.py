@@ -15,21 +15,28 @@ from conformance.subject import Able
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.aim import CAN_BUNDLE
 from pyv_edge_agent.core.brain import due_at, step, wake
 from pyv_edge_agent.core.device import Device, Facts, Limits
+from pyv_edge_agent.core.launching import INSTALLED, Launch, established, started, tried
 from pyv_edge_agent.core.memory import Installed, Memory, parts
 from pyv_edge_agent.enrolled import with_join
 from pyvorin_edge import wire
 from pyvorin_edge.config.problem import ConfigError
-from pyvorin_edge.identity import DeviceId, digest_of
+from pyvorin_edge.identity import DeviceId, Digest, digest_of
+from pyvorin_edge.orders import BundleRef
 from pyvorin_edge.report import Join, Report, Response
 from pyvorin_edge.trust import Link, Trust, advance_all, from_key
-from pyvorin_edge.vocabulary import Cause, HealthStatus
+from pyvorin_edge.vocabulary import Cause, HealthStatus, Phase
 
 DEVICE: Final = DeviceId("FLEET-0a1b2c3d4e5f")
 #: The least step of time.
 STEP_SECONDS: Final = 0.01
 HEALTH_LOOKS_MAX: Final = 500
+
+
+class StartsAgain(Exception):
+    """The agent ends, so that the launcher starts other code."""
 
 
 class CoreSubject:
@@ -53,6 +60,12 @@ class CoreSubject:
         self.boots, self.machine_boots = 0, 1
         #: hashes of the documents that the agent was put on, in order
         self.ran: list[str] = []
+        #: code that ends at once when it is started, and bundles that fail verification
+        self.crashing_slots: set[str] = set()
+        self.spoilt_bundles: set[str] = set()
+        self.deaf_slots: set[str] = set()
+        self._cut_at: Phase | None = None
+        self.running_slot = INSTALLED
         self._anchor: Trust | None = None
         self._up = 0.0
         self._inbox: deque[ev.Event] = deque()
@@ -81,17 +94,42 @@ class CoreSubject:
         assert self.device is None, "it runs already"
         assert self._anchor is not None, "it is not provisioned"
         self.boots += 1
+        if not self._launch():
+            return
         self._up, self._inbox = 0.0, deque()
         self._health_every, self._connected, self._candidate = 0.0, False, False
         self._where, self._config = self.address, None
         memory = self.disk.memory()
-        facts = Facts(device_id=DEVICE, agent_version="1", enrolled_link=Link(mqtt=(self.address,)), limits=self.limits)
+        facts = Facts(
+            device_id=DEVICE,
+            agent_version="1",
+            caps=(CAN_BUNDLE,),
+            enrolled_link=Link(mqtt=(self.address,)),
+            limits=self.limits,
+        )
         self.device = wake(facts, memory, advance_all(self._anchor, memory.trust))
         booted = ev.Booted(
-            boot_id=f"boot-{self.boots}", machine_boot_id=f"machine-{self.machine_boots}", live=self.disk.live
+            boot_id=f"boot-{self.boots}",
+            machine_boot_id=f"machine-{self.machine_boots}",
+            live=self.disk.live,
+            fallen=_fallen(self.disk.launch),
         )
         self._feed(booted)
         self._pump()
+
+    def _launch(self) -> bool:
+        """What the launcher does before any code runs; a slot whose code crashes is started until it is given up."""
+        for _ in range(10):
+            machine = f"machine-{self.machine_boots}"
+            launch, slot = started(self.disk.launch, machine, lambda name: name in self.disk.slots)
+            try:
+                self.disk.spend()
+            except PowerCut:
+                return False
+            self.disk.launch, self.running_slot = launch, slot
+            if slot not in self.crashing_slots:
+                return True
+        raise AssertionError(f"nothing that starts is ever launched: {self.disk.launch}")
 
     def kill(self) -> None:
         self.device, self._connected = None, False
@@ -135,6 +173,18 @@ class CoreSubject:
 
     def fill_disk(self, full: bool) -> None:
         self.disk.full = full
+
+    def crash(self, slot: str) -> None:
+        self.crashing_slots.add(slot)
+
+    def deafen(self, slot: str) -> None:
+        self.deaf_slots.add(slot)
+
+    def spoil(self, slot: str) -> None:
+        self.spoilt_bundles.add(slot)
+
+    def cut_at(self, phase: Phase) -> None:
+        self._cut_at = phase
 
     def edit(self, data: bytes | None) -> None:
         self.disk.live = data
@@ -207,7 +257,10 @@ class CoreSubject:
         raise AssertionError(f"it does not come to rest: {self._standing()}")
 
     def _mind_the_link(self) -> None:
-        possible = self.wanted_network and self._where in self.doors
+        trial = self.device.memory.trial if self.device is not None else None
+        if self._cut_at is not None and trial is not None and trial.phase is self._cut_at:
+            self.wanted_network, self._cut_at = False, None
+        possible = self.wanted_network and self._where in self.doors and self.running_slot not in self.deaf_slots
         if possible and not self._connected:
             self._connected = True
             self._put(ev.Connected(candidate=self._candidate))
@@ -241,6 +294,9 @@ class CoreSubject:
                     waiting.extend(self._perform(effect))
         except PowerCut:
             self.kill()
+        except StartsAgain:
+            self.kill()
+            self.start()
 
     def _perform(self, effect: do.Effect) -> list[ev.Event]:  # one line a kind of effect
         match effect:
@@ -262,7 +318,15 @@ class CoreSubject:
                 self._keep(digest, data)
             case do.Stage(installed, data):
                 return [self._stage(installed, data)]
-            case do.Switch(installed) | do.WriteLive(installed):
+            case do.FetchBundle(bundle):
+                return self._fetch_bundle(bundle)
+            case do.LeaveBundle():
+                pass
+            case do.Switch(installed, good):
+                return self._put_in_force(installed, good)
+            case do.Establish(installed):
+                self.disk.launch = established(installed.slot or INSTALLED)
+            case do.WriteLive(installed):
                 return self._switch(installed)
             case do.LoadLive(fallback):
                 return self._load_live(fallback)
@@ -275,7 +339,8 @@ class CoreSubject:
                 return [self._health_seen()]
             case do.LookAtLive():
                 return [self._live_seen()]
-            case do.Prune(releases, blobs):
+            case do.Prune(releases, blobs, slots):
+                self.disk.slots &= slots
                 self.disk.releases = {key: data for key, data in self.disk.releases.items() if key in releases}
                 self.disk.blobs = {key: data for key, data in self.disk.blobs.items() if key in blobs}
             case do.Log():
@@ -305,6 +370,27 @@ class CoreSubject:
         except DiskFull:
             return ev.StageFailed(code=Cause.DISK, detail="no space left on device")
         return ev.Staged()
+
+    def _fetch_bundle(self, bundle: BundleRef) -> list[ev.Event]:
+        slot = bundle.manifest_sha256
+        if slot in self.spoilt_bundles:
+            return [ev.BundleFailed(slot=slot, code=Cause.BUNDLE, detail="a file is not what the manifest says")]
+        if self.disk.full:
+            return [ev.BundleFailed(slot=slot, code=Cause.DISK, detail="no space left on device")]
+        if slot not in self.disk.slots and not self._connected:
+            return []  # it stands still
+        self.disk.slots |= {slot}
+        return [ev.BundleReady(slot)]
+
+    def _put_in_force(self, installed: Installed, good: Installed) -> list[ev.Event]:
+        """As the real shell: the launcher knows first, and where other code must run, this process ends."""
+        slot = installed.slot or INSTALLED
+        if slot != INSTALLED and slot not in self.disk.slots:
+            return [ev.SwitchFailed(code=Cause.DISK, detail="its bundle is not in its slot")]
+        self.disk.launch = tried(self.disk.launch, slot, good.slot or INSTALLED)
+        if slot != self.running_slot:
+            raise StartsAgain
+        return self._switch(installed)
 
     def _switch(self, installed: Installed) -> list[ev.Event]:
         data = self.disk.blobs.get(installed.file)
@@ -372,3 +458,10 @@ class CoreSubject:
 def file_digest(data: bytes) -> str:
     """The store's name for a file."""
     return digest_of(data)
+
+
+def _fallen(launch: Launch) -> ev.Fallen | None:
+    fell = launch.fallen
+    if fell is None:
+        return None
+    return ev.Fallen(slot=Digest(fell.slot), starts=fell.starts, starts_same_boot=fell.starts_same_boot)

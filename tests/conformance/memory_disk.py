@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyv_edge_agent.core import effects as do
+from pyv_edge_agent.core.launching import Launch
 from pyv_edge_agent.core.memory import Installed, Memory, from_parts
 from pyvorin_edge import wire
 from pyvorin_edge.envelope import open_envelope
@@ -29,6 +30,9 @@ class MemoryDisk:
         self.files: dict[str, bytes] = {}
         self.releases: dict[str, bytes] = {}
         self.blobs: dict[str, bytes] = {}
+        #: bundles, by slot, and what the launcher remembers
+        self.slots: frozenset[str] = frozenset()
+        self.launch = Launch()
         self.live: bytes | None = None
         self.full = False
         #: none = the power stays
@@ -67,7 +71,8 @@ class MemoryDisk:
         """Rule 3: what an effect is for stands on the disk before it happens."""
         memory = self.memory()
         match effect:
-            case do.Switch(installed):
+            case do.Switch(installed, good):
+                assert memory.committed == good, "the launcher would go back to what is not committed"
                 self._switch_intended(memory, installed)
             case do.Stage(installed, data):
                 assert memory.trial is not None, "staged without a trial on disk"
@@ -78,10 +83,13 @@ class MemoryDisk:
                 assert memory.trial is None, "no remedy while an update is under way"
             case do.Publish(topic=topic, payload=payload) if topic.endswith("/report"):
                 self._told_truly(memory, payload)
-            case do.Prune(releases, blobs):
+            case do.Establish(installed):
+                assert memory.committed == installed, "the launcher is told to rely on what is not committed"
+            case do.Prune(releases, blobs, slots):
                 kept = [one for one in (memory.committed, *memory.previous) if one is not None]
                 assert {one.file for one in kept} <= blobs, "a file is thrown away that going back needs"
                 assert {one.release for one in kept if one.release} <= releases
+                assert {one.slot for one in kept if one.slot} <= slots
             case _:
                 return
 

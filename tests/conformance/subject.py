@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pyvorin_edge.report import Join, Report, Response
+from pyvorin_edge.vocabulary import Phase
 
 
 class Able(enum.StrEnum):
@@ -26,6 +27,8 @@ class Able(enum.StrEnum):
     NETWORK = "network"
     #: every topic of the broker reaches it: requests, and orders that are not retained, or of others
     TOPICS = "topics"
+    #: bundles are to be had, some of whose code does not start, or does not reach its fleet
+    BUNDLES = "bundles"
     #: it starts so fast that every variation of a question may be asked
     VARIATIONS = "variations"
 
@@ -99,6 +102,18 @@ class Subject(Protocol):
 
     def fill_disk(self, full: bool) -> None:
         """Whether its store refuses to write (Able.FULL_DISK)."""
+
+    def crash(self, slot: str) -> None:
+        """The code in this bundle ends at once when it is started (Able.BUNDLES)."""
+
+    def deafen(self, slot: str) -> None:
+        """Under this bundle the network is not reached (Able.BUNDLES)."""
+
+    def spoil(self, slot: str) -> None:
+        """This bundle does not pass verification (Able.BUNDLES)."""
+
+    def cut_at(self, phase: Phase) -> None:
+        """Its network goes once its update is in this phase (Able.BUNDLES)."""
 
     def edit(self, data: bytes | None) -> None:
         """Somebody edits the live config file, or removes it."""

@@ -27,6 +27,11 @@ class Desk:
         self.token = new_enrolment_token(self.authority.server_ca_spki_sha256)
         self.device_id = device_id
         self.answers: dict[str, tuple[int, bytes]] = {}
+        #: the next answers break off after so many bytes
+        self.cuts: list[int] = []
+        self.honours_ranges = True
+        #: the ranges that were asked for
+        self.ranges: list[str | None] = []
         #: what was asked, and by which certificate's CN
         self.asked: list[tuple[str, str | None]] = []
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
@@ -95,9 +100,15 @@ def _handler_for(desk: Desk) -> type[http.server.BaseHTTPRequestHandler]:
             names = x509.load_der_x509_certificate(der).subject if der else ()
             desk.asked.append((self.path, next((str(name.value) for name in names), None)))
             status, content = desk.answer(self.path, self.headers.get("Authorization", ""), body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
+            asked = self.headers.get("Range")
+            desk.ranges.append(asked)
+            begin = int(asked.removeprefix("bytes=").rstrip("-")) if asked and desk.honours_ranges else 0
+            self.send_response(206 if begin else status)
+            if begin:
+                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Length", str(len(content) - begin))
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content[begin : begin + desk.cuts.pop(0)] if desk.cuts else content[begin:])
+            self.close_connection = True
 
     return Handler

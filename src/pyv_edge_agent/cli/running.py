@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from msgspec.structs import replace
 
 from pyv_edge_agent.core.pulse import PATIENCE_SECONDS
 from pyv_edge_agent.core.telling import fleet_facts
@@ -19,6 +20,7 @@ from pyv_edge_agent.ending import Ending
 from pyv_edge_agent.link.choosing import LinkKind
 from pyv_edge_agent.main import AgentOptions, EdgeAgent
 from pyv_edge_agent.notify import Notifier, of_this_process
+from pyv_edge_agent.relaunch import again, start_again
 from pyv_edge_agent.watchdog import Watchdog
 from pyvorin_edge.address import is_loopback
 from pyvorin_edge.errors import PyvorinError
@@ -107,6 +109,9 @@ def run_agent(
         _die_with_parent()
     # Blocked before any thread is made, so that all have them blocked: signals then wait for sigwait, one by one.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    asked: _Asked
+    if again() is not None:
+        options = replace(options, start_again=lambda: asked.put(_Order.AGAIN))
     agent = EdgeAgent(config, state_dir, options)
     notifier = of_this_process()
     ending = Ending(agent.secure)
@@ -119,18 +124,23 @@ def run_agent(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     ending.came_up()
-    _serve(agent, asked, notifier, watchdog_seconds)
+    if _serve(agent, asked, notifier, watchdog_seconds) is _Order.AGAIN:
+        notifier.reloading()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        start_again(again() or [])
 
 
-def _serve(agent: EdgeAgent, asked: _Asked, notifier: Notifier, watchdog_seconds: float) -> None:
+def _serve(agent: EdgeAgent, asked: _Asked, notifier: Notifier, watchdog_seconds: float) -> _Order:
+    """Until it is asked to end, or to give way to other code; everything is closed when this returns."""
     watchdog = Watchdog(agent.pulse, notifier, status=lambda: _status(agent), patience_seconds=watchdog_seconds or inf)
     try:
         notifier.ready(_status(agent))
         watchdog.start()
-        while asked.next() is _Order.RELOAD:
+        while (order := asked.next()) is _Order.RELOAD:
             notifier.reloading()
             _reload(agent)
             notifier.ready(_status(agent))
+        return order
     finally:
         watchdog.stop()
         agent.stop()
@@ -138,6 +148,7 @@ def _serve(agent: EdgeAgent, asked: _Asked, notifier: Notifier, watchdog_seconds
 
 class _Order(Enum):
     RELOAD = "reload"
+    AGAIN = "again"
     END = "end"
 
 
@@ -157,10 +168,17 @@ class _Asked:
         """Wait for the next order; to end comes before all others, and several reloads are one."""
         with self._changed:
             self._changed.wait_for(lambda: self._wanted)
-            if _Order.END in self._wanted:
-                return _Order.END
+            for order in (_Order.END, _Order.AGAIN):
+                if order in self._wanted:
+                    return order
             self._wanted.clear()
             return _Order.RELOAD
+
+    def put(self, order: _Order) -> None:
+        """Ask from within; from any thread."""
+        with self._changed:
+            self._wanted.add(order)
+            self._changed.notify()
 
     def _listen(self) -> None:
         while True:
@@ -168,9 +186,7 @@ class _Asked:
             if order is _Order.END:
                 self._ending.arm()
                 self._notifier.stopping()
-            with self._changed:
-                self._wanted.add(order)
-                self._changed.notify()
+            self.put(order)
 
 
 def _status(agent: EdgeAgent) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from pyv_edge_agent.core.device import Device
 from pyv_edge_agent.core.memory import Installed, Local, Memory, Tried
 from pyvorin_edge.canonical import config_hash
 from pyvorin_edge.config.layers import closed_leaves
@@ -14,6 +15,8 @@ from pyvorin_edge.vocabulary import Cause, Outcome, Phase, RuleKind
 from pyvorin_edge.wire import encode
 
 RETRY_FIRST_SECONDS: Final = 60.0
+#: the cap of an agent that is run by its launcher
+CAN_BUNDLE: Final = "bundle"
 RETRY_MAX_SECONDS: Final = 3600.0
 
 
@@ -134,17 +137,16 @@ def floor_of(trust: Trust, memory: Memory) -> int:
     return max(trust.floor, memory.state.floor)
 
 
-def objection(
-    release: Release, digest: Digest, assignment: Assignment | None, trust: Trust, memory: Memory
-) -> tuple[Cause, str] | None:
+def objection(release: Release, digest: Digest, device: Device) -> tuple[Cause, str] | None:
     """Why the device must not begin this release (rules 9, 10); none = it may."""
+    assignment, trust, memory = device.assignment, device.trust, device.memory
     if digest in trust.revoked_releases:
         return Cause.REVOKED, f"release {release.version} is revoked by trust document {trust.version}"
     floor = floor_of(trust, memory)
     if release.security < floor:
         return Cause.BELOW_FLOOR, f"security {release.security} is below the floor {floor}"
-    if release.bundle is not None:
-        return Cause.BUNDLE, "this agent cannot take bundles"
+    if release.bundle is not None and CAN_BUNDLE not in device.facts.caps:
+        return Cause.BUNDLE, "this agent cannot take bundles: run it by its launcher, pyv-edge-launch"
     overlay = assignment.overlay if assignment is not None else {}
     closed = closed_leaves(overlay, release.open) if overlay_digest(overlay) != EMPTY_OVERLAY else ()
     if closed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from pyv_edge_agent.core import asked, content, hearing, living, reach, working
+from pyv_edge_agent.core import asked, carrying, content, hearing, living, moving, reach, working
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.aim import local_choice, pardoned
@@ -72,8 +72,9 @@ def _take(turn: Turn, event: ev.Event) -> None:
             _arrived(turn, event)
         case ev.Acknowledged():
             reach.acknowledged(turn)
+            carrying.acknowledged(turn, event.seq)
         case ev.Staged():
-            working.move(turn, up.LaidReady())
+            moving.move(turn, up.LaidReady())
         case ev.StageFailed():
             working.stage_failed(turn, event)
         case ev.Switched():
@@ -96,6 +97,8 @@ def _take(turn: Turn, event: ev.Event) -> None:
         case ev.FetchedOverHttp():
             if event.data is not None:
                 _arrived(turn, ev.Arrived(event.topic, event.data))
+        case ev.BundleReady() | ev.BundleProgressed() | ev.BundleFailed():
+            carrying.bundle_heard(turn, event)
         case ev.LogsRead():
             asked.logs_read(turn, event)
         case ev.Ticked():
@@ -111,11 +114,21 @@ def _boot(turn: Turn, event: ev.Booted) -> None:
     hearing.enter_epoch(turn)
     if turn.memory.committed is None:
         living.first_start(turn, event.live)
-    working.move(turn, up.Started(event.machine_boot_id))
+    moving.move(turn, up.Started(event.machine_boot_id, event.fallen))
+    if turn.memory.trial is None:
+        _settle_at_boot(turn, event)
     living.start(turn)
     reach.boot(turn)
     content.verify_held(turn)
     turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds))
+
+
+def _settle_at_boot(turn: Turn, event: ev.Booted) -> None:
+    """Nothing is on trial: what is committed is the launcher's to rely on, unless it just had to give that up."""
+    if event.fallen is None:
+        moving.establish(turn)
+    else:
+        turn.do(Log("error", f"the code of bundle {event.fallen.slot[:12]} does not start; the installed agent runs"))
 
 
 def _connected(turn: Turn, event: ev.Connected) -> None:

@@ -76,6 +76,16 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: dict[str, float] = {}
     release: Release | None = None
     blob: bytes | None = None
+    #: slot of the bundle that was asked for, whether it lies ready, and when its download last went on
+    bundle_asked: Digest | None = None
+    bundle_ready: Digest | None = None
+    bundle_moved_at: float = 0.0
+    #: seq of the last report before a release began to prove itself, or was gone back from: what is acknowledged of
+    #: later ones counts for reach (rule 7)
+    reach_after_seq: int = 0
+    reached: bool = False
+    #: uptime since which the device is back and waits to learn whose fault it was
+    back_since: float | None = None
     #: the rendered file on its way to the store
     laid: bytes | None = None
     #: topics of what the store does not hold

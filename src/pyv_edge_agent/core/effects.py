@@ -11,7 +11,8 @@ import msgspec
 
 from pyv_edge_agent.core.memory import Installed
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.trust import Link
+from pyvorin_edge.orders import BundleRef
+from pyvorin_edge.trust import Link, Trust
 
 
 class Subscribe(msgspec.Struct, frozen=True):
@@ -63,11 +64,34 @@ class Stage(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class FetchBundle(msgspec.Struct, frozen=True):
+    """Bring a bundle into its slot, verified under this trust; what lies there whole is not fetched again.
+
+    Answer with `BundleReady` or `BundleFailed`, and while it goes on now and then with `BundleProgressed`.
+    """
+
+    bundle: BundleRef
+    trust: Trust
+
+
+class LeaveBundle(msgspec.Struct, frozen=True):
+    """The download is not wanted any more: stop it; what was fetched is kept for another try."""
+
+
 class Switch(msgspec.Struct, frozen=True):
     """Write the live file from the stored blob, atomically, restart what it affects; `Switched` or `SwitchFailed`.
 
-    Going back is the same effect with what was committed before.
+    Going back is the same effect with what was committed before. Where another code must run, the agent ends itself,
+    the launcher starts that code, and what that finds on disk asks for this effect again. `good` is what the launcher
+    goes back to by itself when the slot's code does not start; the same slot = nothing is on trial.
     """
+
+    installed: Installed
+    good: Installed
+
+
+class Establish(msgspec.Struct, frozen=True):
+    """The launcher may trust what is committed: its starts are no longer counted."""
 
     installed: Installed
 
@@ -126,6 +150,7 @@ class Prune(msgspec.Struct, frozen=True):
 
     releases: frozenset[Digest]
     blobs: frozenset[Digest]
+    slots: frozenset[Digest] = frozenset()
 
 
 class Log(msgspec.Struct, frozen=True):
@@ -143,7 +168,10 @@ Effect: TypeAlias = (
     | KeepRelease
     | KeepBlob
     | Stage
+    | FetchBundle
+    | LeaveBundle
     | Switch
+    | Establish
     | LoadLive
     | WriteLive
     | Publish

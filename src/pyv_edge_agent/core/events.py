@@ -18,6 +18,15 @@ class Now(msgspec.Struct, frozen=True):
     uptime_seconds: float
 
 
+class Fallen(msgspec.Struct, frozen=True, kw_only=True):
+    """The launcher gave a slot's code up: it was started so often without the agent's word that it is up."""
+
+    slot: Digest
+    starts: int
+    #: of them within the machine's same boot
+    starts_same_boot: int
+
+
 class Booted(msgspec.Struct, frozen=True, kw_only=True):
     """The agent started. `boot_id` is random at each start, `machine_boot_id` the kernel's."""
 
@@ -25,6 +34,7 @@ class Booted(msgspec.Struct, frozen=True, kw_only=True):
     machine_boot_id: str
     #: bytes of the live config file, none if there is none
     live: bytes | None
+    fallen: Fallen | None = None
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -119,6 +129,26 @@ class FetchedOverHttp(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes | None
 
 
+class BundleReady(msgspec.Struct, frozen=True):
+    """Answer to `FetchBundle`: the bundle is in its slot, whole and verified."""
+
+    slot: Digest
+
+
+class BundleProgressed(msgspec.Struct, frozen=True):
+    """The download goes on; sent now and then, so that only standing still counts as a failure."""
+
+    slot: Digest
+
+
+class BundleFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `FetchBundle`: `fetch`, `disk`, `signature`, or `bundle` for what can never be taken."""
+
+    slot: Digest
+    code: Cause
+    detail: str
+
+
 class LogsRead(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `ReadLogs`."""
 
@@ -143,5 +173,8 @@ Event: TypeAlias = (
     | PardonedByHand
     | Looked
     | FetchedOverHttp
+    | BundleReady
+    | BundleProgressed
+    | BundleFailed
     | LogsRead
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Gate, Target
+from pyvorin_edge.orders import BundleRef, Gate, Target
 from pyvorin_edge.report import Refused, Result
 from pyvorin_edge.trust import Link
 from pyvorin_edge.vocabulary import Cause, ConfigFormat, Outcome, Phase, RuleKind
@@ -46,6 +46,13 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     #: the agent version that measured it: another one may have other defaults, so it is retaken (PROTOCOL 7)
     measured_by: str = ""
     floor: int = 0
+    #: none = it runs on the code that is installed
+    bundle: BundleRef | None = None
+
+    @property
+    def slot(self) -> Digest | None:
+        """Name of the bundle's slot; none = the installed code."""
+        return self.bundle.manifest_sha256 if self.bundle is not None else None
 
     def holds(self, target: Target) -> bool:
         """Whether this is the target, by (release, overlay)."""
@@ -66,6 +73,10 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     starts: int = 0
     starts_same_boot: int = 0
     machine_boot_id: str = ""
+    #: it changes the bundle, so it is judged by whether the fleet is reached under it too (rule 7)
+    reach: bool = False
+    #: it goes back because the fleet was not reached, which is judged once it is back (rule 7)
+    unreached: bool = False
     #: while reverting: how it will be told
     outcome: Outcome | None = None
     code: Cause | None = None
@@ -134,6 +145,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     drift_since: int | None = None
     healed: tuple[Healed, ...] = ()
     fleet: str | None = None
+    #: whether a report was ever acknowledged: a device that lives by parcels alone is not judged for reach (rule 7)
+    met: bool = False
     #: where the fleet is, once a link of a trust document proved itself; none = as enrolled
     link: Link | None = None
     link_trial: LinkTrial | None = None

@@ -55,5 +55,6 @@ def lay(release: Release, target: Target, blob: bytes, overlay: dict[str, Any]) 
         format=release.config.format,
         config_hash=config_hash(document),
         floor=release.floor,
+        bundle=release.bundle,
     )
     return Laid(installed, data)

@@ -94,6 +94,7 @@ def shown_phase(device: Device) -> Phase:
 def fleet_facts(device: Device) -> dict[str, Any]:
     """`fleet` in the /health document (PROTOCOL 8); what is not known is absent."""
     committed = device.memory.committed
+    bundle = committed.bundle if committed is not None else None
     found = {
         "device_id": device.facts.device_id,
         "channel": device.channel,
@@ -101,6 +102,7 @@ def fleet_facts(device: Device) -> dict[str, Any]:
         "digest": committed.release if committed is not None else None,
         "generation": _generation(device),
         "phase": shown_phase(device),
+        "bundle": f"{bundle.name} {bundle.version}" if bundle is not None else None,
         "config_hash": device.live_hash,
         "unsigned_allowed": device.facts.unsigned_allowed,
         "connected": device.connected,

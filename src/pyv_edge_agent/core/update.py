@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from pyv_edge_agent.core.events import Fallen
 from pyv_edge_agent.core.memory import PREVIOUS_KEPT, QUARANTINE_KEPT, Installed, Memory, Trial, Tried
 from pyvorin_edge.orders import Gate, Target
 from pyvorin_edge.report import Result
@@ -36,6 +37,8 @@ class Fetched(msgspec.Struct, frozen=True):
 
     installed: Installed
     gate: Gate
+    #: judged by whether the fleet is reached under it too (rule 7)
+    reach: bool = False
 
 
 class LaidReady(msgspec.Struct, frozen=True):
@@ -43,9 +46,10 @@ class LaidReady(msgspec.Struct, frozen=True):
 
 
 class InForce(msgspec.Struct, frozen=True):
-    """The live file is switched and loaded."""
+    """The live file is switched and loaded, by the agent of this version."""
 
     effective_hash: str | None
+    agent_version: str = ""
 
 
 class Proved(msgspec.Struct, frozen=True):
@@ -61,6 +65,24 @@ class GaveUp(msgspec.Struct, frozen=True):
     judged_by: str = ""
 
 
+class Unreached(msgspec.Struct, frozen=True):
+    """The gate is passed, but the fleet was not reached in time (rule 7)."""
+
+    detail: str
+
+
+class Back(msgspec.Struct, frozen=True):
+    """What was committed runs again; whose fault it was is not known yet (rule 7)."""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Now it is."""
+
+    outcome: Outcome
+    code: Cause
+    detail: str
+
+
 class Dropped(msgspec.Struct, frozen=True):
     """Another target, or none, took its place."""
 
@@ -68,12 +90,15 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 class Started(msgspec.Struct, frozen=True):
-    """The agent started while an update was under way."""
+    """The agent started while an update was under way; `fallen` if the launcher gave its code up."""
 
     machine_boot_id: str
+    fallen: Fallen | None = None
 
 
-Move: TypeAlias = Ordered | Due | Fetched | LaidReady | InForce | Proved | GaveUp | Dropped | Started
+Move: TypeAlias = (
+    Ordered | Due | Fetched | LaidReady | InForce | Proved | GaveUp | Unreached | Back | Judged | Dropped | Started
+)
 
 MOVES: Final[Mapping[Phase, Mapping[type[Move], Phase]]] = {
     Phase.SETTLED: {Ordered: Phase.WAITING},
@@ -81,8 +106,13 @@ MOVES: Final[Mapping[Phase, Mapping[type[Move], Phase]]] = {
     Phase.FETCHING: {Fetched: Phase.STAGING, GaveUp: Phase.SETTLED, Dropped: Phase.SETTLED},
     Phase.STAGING: {LaidReady: Phase.SWITCHING, GaveUp: Phase.SETTLED, Dropped: Phase.SETTLED},
     Phase.SWITCHING: {InForce: Phase.PROVING, GaveUp: Phase.REVERTING},
-    Phase.PROVING: {Proved: Phase.SETTLED, GaveUp: Phase.REVERTING, Dropped: Phase.REVERTING},
-    Phase.REVERTING: {InForce: Phase.SETTLED},
+    Phase.PROVING: {
+        Proved: Phase.SETTLED,
+        GaveUp: Phase.REVERTING,
+        Unreached: Phase.REVERTING,
+        Dropped: Phase.REVERTING,
+    },
+    Phase.REVERTING: {InForce: Phase.SETTLED, Back: Phase.REVERTING, Judged: Phase.SETTLED},
 }
 
 
@@ -108,15 +138,22 @@ def step(memory: Memory, move: Move, at: int) -> Memory | None:
 def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) -> Memory:
     match move:
         case Fetched():
-            return replace(memory, trial=replace(trial, phase=phase, staged=move.installed, gate=move.gate))
+            fetched = replace(trial, phase=phase, staged=move.installed, gate=move.gate, reach=move.reach)
+            return replace(memory, trial=fetched)
         case InForce() if phase is Phase.PROVING and trial.staged is not None:
-            staged = replace(trial.staged, effective_hash=move.effective_hash)
+            by = move.agent_version or trial.staged.measured_by
+            staged = replace(trial.staged, effective_hash=move.effective_hash, measured_by=by)
             return replace(memory, trial=replace(trial, phase=phase, staged=staged))
         case Proved() if trial.staged is not None:
             return _committed(memory, trial, trial.staged, at)
         case GaveUp() if phase is Phase.REVERTING:
             ending = replace(trial, phase=phase, outcome=move.outcome, code=move.code, detail=move.detail)
             return replace(memory, trial=ending)
+        case Unreached():
+            ending = replace(trial, phase=phase, unreached=True, outcome=Outcome.INCONCLUSIVE, code=Cause.UNREACHED)
+            return replace(memory, trial=replace(ending, detail=move.detail))
+        case Judged():
+            return _ended(memory, trial, move.outcome, move.code, move.detail, at)
         case Dropped() if phase is Phase.REVERTING:
             return replace(
                 memory, trial=replace(trial, phase=phase, outcome=Outcome.SUPERSEDED, code=None, detail=move.detail)
@@ -157,6 +194,9 @@ def _started(memory: Memory, move: Started, at: int) -> Memory | None:
         return replace(memory, trial=replace(trial, phase=again))
     if trial.phase is Phase.PROVING and trial.staged is not None and trial.staged == memory.committed:
         return _committed(memory, trial, trial.staged, at)  # power went between two files of the commit
+    fallen = move.fallen
+    if fallen is not None and trial.staged is not None and trial.staged.slot == fallen.slot:
+        return replace(memory, trial=_looped(trial, fallen.starts, fallen.starts_same_boot))
     same = move.machine_boot_id == trial.machine_boot_id
     counted = replace(
         trial,
@@ -167,15 +207,22 @@ def _started(memory: Memory, move: Started, at: int) -> Memory | None:
         phase=Phase.SWITCHING if trial.phase is Phase.PROVING else trial.phase,
     )
     if counted.starts >= STARTS_MAX and counted.phase is Phase.SWITCHING:
-        looped = counted.starts_same_boot >= STARTS_MAX
-        counted = replace(
-            counted,
-            phase=Phase.REVERTING,
-            outcome=Outcome.FAILED if looped else Outcome.INCONCLUSIVE,
-            code=Cause.BOOT_LOOP if looped else Cause.POWER,
-            detail=f"{counted.starts} starts without settling",
-        )
+        counted = _looped(counted, counted.starts, counted.starts_same_boot)
     return replace(memory, trial=counted)
+
+
+def _looped(trial: Trial, starts: int, starts_same_boot: int) -> Trial:
+    """Four starts without settling: the release's fault, unless the machine itself restarted among them."""
+    if trial.phase is Phase.REVERTING and trial.outcome is not None:
+        return trial  # it goes back already, and why is known
+    looped = starts_same_boot >= STARTS_MAX
+    return replace(
+        trial,
+        phase=Phase.REVERTING,
+        outcome=Outcome.FAILED if looped else Outcome.INCONCLUSIVE,
+        code=Cause.BOOT_LOOP if looped else Cause.POWER,
+        detail=f"{starts} starts without settling",
+    )
 
 
 def _committed(memory: Memory, trial: Trial, installed: Installed, at: int) -> Memory:

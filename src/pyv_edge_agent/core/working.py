@@ -6,14 +6,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from pyv_edge_agent.core import carrying
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.aim import aimed_at, barred, judged_by, objection, retry_after_seconds, tried
 from pyv_edge_agent.core.content import hear_content
 from pyv_edge_agent.core.device import Device, Turn
-from pyv_edge_agent.core.effects import FetchOverHttp, Log, Look, LookAtHealth, LookAtLive, Prune, Stage, Switch
-from pyv_edge_agent.core.gate import Failed, Passed, Proof, judge, next_look, seen
-from pyv_edge_agent.core.memory import Installed, Trial
+from pyv_edge_agent.core.effects import FetchOverHttp, Log
+from pyv_edge_agent.core.gate import Failed, Passed, judge, next_look, seen
+from pyv_edge_agent.core.memory import Trial
+from pyv_edge_agent.core.moving import enter, go_back, move, reject
 from pyv_edge_agent.core.staging import Unfit, lay
 from pyv_edge_agent.core.waiting import settled_at, waits_for
 from pyvorin_edge import topics
@@ -45,47 +47,6 @@ def goal(turn: Turn) -> Target | None:
     return aimed_at(device.facts.device_id, turn.memory, device.directive, device.assignment)
 
 
-def move(turn: Turn, what: up.Move) -> bool:
-    """One move of the machine, and what entering its phase does; false if the table does not know it here."""
-    before = up.phase_of(turn.memory)
-    after = up.step(turn.memory, what, turn.now.wall_ms)
-    if after is None:
-        return False
-    turn.set(memory=after)
-    phase = up.phase_of(after)
-    if phase is not before or isinstance(what, up.Started):
-        _tell_of(turn, before, phase)
-        enter(turn, phase)
-    if isinstance(what, up.Proved):
-        turn.do(_keep_only(turn))
-    return True
-
-
-def enter(turn: Turn, phase: Phase) -> None:
-    """What entering a phase does; starting again is entering the state again."""
-    turn.set(phase_since=turn.up, waiting_for=None)
-    trial = turn.memory.trial
-    match phase:
-        case Phase.SETTLED:
-            turn.set(release=None, blob=None, laid=None, proof=None, spread_began=None, revert_tries=0)
-            turn.do(LookAtHealth(turn.device.facts.limits.health_idle_seconds), LookAtLive())
-        case Phase.FETCHING if trial is not None:
-            turn.set(release=None, blob=None, over_http=frozenset(), lacking=frozenset())
-            turn.do(Look(release=trial.target.release))
-        case Phase.STAGING:
-            _stage(turn)
-        case Phase.SWITCHING if trial is not None and trial.staged is not None:
-            turn.do(Switch(trial.staged))
-        case Phase.PROVING:
-            turn.set(proof=Proof(began=turn.up))
-            turn.do(LookAtLive(), LookAtHealth(turn.device.facts.limits.health_look_seconds))
-        case Phase.REVERTING:
-            turn.set(proof=None, revert_retry_at=None, revert_tries=0)
-            _go_back(turn)
-        case _:
-            return
-
-
 def fetch_anew(turn: Turn) -> None:
     """Trust changed: what was verified by the document before is verified again (PROTOCOL 4)."""
     if up.phase_of(turn.memory) is Phase.FETCHING:
@@ -115,15 +76,19 @@ def take(turn: Turn, event: ev.Arrived, *, stored: bool = False) -> None:
     if why is None or trial is None or topics.release(trial.target.release) != event.topic:
         return
     if why.code in _UNFIT:
-        _reject(turn, _UNFIT[why.code], f"release {trial.target.release[:12]}: {why.detail}")
+        reject(turn, _UNFIT[why.code], f"release {trial.target.release[:12]}: {why.detail}")
     elif not stored:
         by = judged_by(turn.device.trust, turn.memory, turn.device.facts.agent_version)
         move(turn, up.GaveUp(Outcome.FAILED, Cause.SIGNATURE, why.detail, by))
 
 
 def switched(turn: Turn, event: ev.Switched) -> None:
-    """The live file is written and loaded."""
-    move(turn, up.InForce(event.effective_hash))
+    """The live file is written and loaded, and the code that belongs to it runs."""
+    trial = turn.memory.trial
+    if trial is not None and trial.phase is Phase.REVERTING and trial.unreached:
+        carrying.back(turn)
+    else:
+        move(turn, up.InForce(event.effective_hash, turn.device.facts.agent_version))
 
 
 def switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
@@ -143,7 +108,7 @@ def stage_failed(turn: Turn, event: ev.StageFailed) -> None:
     if up.phase_of(turn.memory) not in (Phase.FETCHING, Phase.STAGING):
         return  # the store failed at something else: nothing to undo
     if event.code is Cause.INVALID:
-        _reject(turn, event.code, event.detail)
+        reject(turn, event.code, event.detail)
     else:
         move(turn, up.GaveUp(Outcome.FAILED, event.code, event.detail))
 
@@ -168,17 +133,23 @@ def wanted_topics(turn: Turn) -> frozenset[str]:
 
 def work_at(device: Device) -> float:
     """Uptime at which the update can move by time alone."""
+    return min(_work_at(device), carrying.carry_at(device))
+
+
+def _work_at(device: Device) -> float:
     limits = device.facts.limits
     match up.phase_of(device.memory):
         case Phase.SETTLED:
             return min(device.retry_at.values(), default=NEVER)
         case Phase.WAITING:
             return _wait_until(device)
-        case Phase.FETCHING:
+        case Phase.FETCHING if device.release is None or device.blob is None:
             http, end = device.phase_since + limits.http_fetch_seconds, device.phase_since + limits.fetch_seconds
             return end if device.over_http else http
         case Phase.PROVING if device.proof is not None and device.memory.trial is not None:
-            return next_look(device.proof, device.memory.trial.gate)
+            gate = device.memory.trial.gate
+            passed = isinstance(judge(device.proof, gate, device.uptime), Passed)  # then it waits for its fleet
+            return NEVER if passed else next_look(device.proof, gate)
         case Phase.REVERTING:
             return device.revert_retry_at if device.revert_retry_at is not None else NEVER
         case _:
@@ -235,9 +206,11 @@ def _press_on(turn: Turn) -> None:
             _fetch(turn)
         case Phase.PROVING:
             _prove(turn)
+        case Phase.REVERTING if turn.device.back_since is not None:
+            carrying.press(turn)
         case Phase.REVERTING if turn.device.revert_retry_at is not None and turn.up >= turn.device.revert_retry_at:
             turn.set(revert_retry_at=None)
-            _go_back(turn)
+            go_back(turn)
         case _:
             return
 
@@ -277,7 +250,8 @@ def _fetch(turn: Turn) -> None:
     if trial is None:
         return
     if device.release is not None and device.blob is not None:
-        _examine(turn, trial, device.blob)
+        if not carrying.is_under_way(turn):
+            _examine(turn, trial, device.blob)
         return
     waited = turn.up - device.phase_since
     missing = wanted_topics(turn)
@@ -293,27 +267,20 @@ def _examine(turn: Turn, trial: Trial, blob: bytes) -> None:
     device = turn.device
     release = device.release
     assert release is not None  # only called with both in hand
-    against = objection(release, trial.target.release, device.assignment, device.trust, turn.memory)
+    against = objection(release, trial.target.release, device)
     if against is not None:
-        _reject(turn, *against)
+        reject(turn, *against)
         return
     laid = lay(release, trial.target, blob, device.assignment.overlay if device.assignment is not None else {})
     if isinstance(laid, Unfit):
-        _reject(turn, laid.code, laid.detail)
+        reject(turn, laid.code, laid.detail)
+        return
+    if not carrying.bring(turn, release):
         return
     turn.set(laid=laid.data)
-    move(turn, up.Fetched(replace(laid.installed, measured_by=device.facts.agent_version), release.gate))
-
-
-def _stage(turn: Turn) -> None:
-    trial, data = turn.memory.trial, turn.device.laid
-    if trial is not None and trial.staged is not None and data is not None:
-        turn.do(Stage(trial.staged, data))
-
-
-def _reject(turn: Turn, code: Cause, detail: str) -> None:
-    by = judged_by(turn.device.trust, turn.memory, turn.device.facts.agent_version)
-    move(turn, up.GaveUp(Outcome.REJECTED, code, detail, by))
+    installed = replace(laid.installed, measured_by=device.facts.agent_version)
+    judged = carrying.is_judged_by_reach(turn.memory, release)
+    move(turn, up.Fetched(installed, release.gate, judged))
 
 
 def _prove(turn: Turn) -> None:
@@ -322,17 +289,12 @@ def _prove(turn: Turn) -> None:
         return
     match judge(proof, trial.gate, turn.up):
         case Passed():
-            move(turn, up.Proved())
+            if carrying.reach(turn, trial):
+                move(turn, up.Proved())
         case Failed(why=why):
             move(turn, up.GaveUp(Outcome.FAILED, Cause.GATE, why))
         case None:
             return
-
-
-def _go_back(turn: Turn) -> None:
-    committed = turn.memory.committed
-    if committed is not None:
-        turn.do(Switch(committed))
 
 
 def _tell_stuck(turn: Turn, why: str) -> None:
@@ -354,22 +316,3 @@ def _tell_stuck(turn: Turn, why: str) -> None:
             at=turn.now.wall_ms,
         )
         turn.note(result=stuck)
-
-
-def _keep_only(turn: Turn) -> Prune:
-    kept: list[Installed] = [one for one in (turn.memory.committed, *turn.memory.previous) if one is not None]
-    releases = frozenset(one.release for one in kept if one.release is not None)
-    blobs = {one.file for one in kept} | {one.config for one in kept if one.config is not None}
-    return Prune(releases=releases, blobs=frozenset(blobs))
-
-
-def _tell_of(turn: Turn, before: Phase, after: Phase) -> None:
-    trial, result = turn.memory.trial, turn.state.result
-    if trial is not None:
-        turn.do(Log("info", f"{before} -> {after}: release {trial.target.release[:12]} attempt {trial.target.attempt}"))
-    elif result is not None:
-        version = turn.memory.committed.version if turn.memory.committed is not None else None
-        cause = f", {result.code}: {result.detail}" if result.code is not None else ""
-        turn.do(
-            Log("info", f"{result.outcome} release {result.release[:12]}{cause}; running {version or 'provisioned'}")
-        )

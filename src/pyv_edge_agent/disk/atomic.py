@@ -69,7 +69,7 @@ def remove_durably(path: Path) -> None:
         return
     except OSError as why:
         raise DiskError(path, "remove", why) from None
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 def move_aside(path: Path, suffix: str) -> Path:
@@ -83,7 +83,7 @@ def move_aside(path: Path, suffix: str) -> Path:
         os.replace(path, aside)
     except OSError as why:
         raise DiskError(path, "set aside", why) from None
-    _sync(path.parent)
+    sync_directory(path.parent)
     return aside
 
 
@@ -92,6 +92,15 @@ def sweep_temporaries(directory: Path) -> None:
     for left in directory.glob(".*.tmp"):
         with contextlib.suppress(OSError):
             left.unlink()
+
+
+def sync_directory(directory: Path) -> None:
+    """fsync a directory: what was renamed or removed in it stays so. OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
@@ -107,12 +116,4 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(path.parent)

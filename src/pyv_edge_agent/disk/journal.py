@@ -23,6 +23,7 @@ from pyv_edge_agent.disk.atomic import (
     sweep_temporaries,
     write_durably,
 )
+from pyv_edge_agent.disk.ballast import relieved
 
 CORRUPT: Final = "corrupt"
 PENDING: Final = "pending"
@@ -42,7 +43,7 @@ class Journal:
         self.broken: tuple[Path, ...] = ()
         for folder in (directory, *(found for found in directory.iterdir() if found.is_dir())):
             sweep_temporaries(folder)
-        self._finish()
+        relieved(directory, self._finish)
 
     def read(self, name: str) -> bytes | None:
         """A part's bytes, none if it was never written; a broken file is set aside and reads as none."""
@@ -56,15 +57,8 @@ class Journal:
     def write(self, parts: Mapping[str, bytes | None]) -> tuple[str, ...]:
         """Make the parts durable, all or none (none = the file goes); the names of those that were not so already."""
         changed = {name: data for name, data in parts.items() if name not in self._known or self._known[name] != data}
-        together = len(changed) > 1 or (self._half_done and bool(changed))
-        if together:
-            self._half_done = True
-            write_durably(self._path(PENDING), _framed(msgspec.json.encode(changed)))
-        for name, data in changed.items():
-            self._write(name, data)
-        if together:
-            remove_durably(self._path(PENDING))
-            self._half_done = False
+        if changed:
+            relieved(self._directory, lambda: self._write_all(changed))
         return tuple(changed)
 
     def set_aside(self, name: str) -> Path:
@@ -73,6 +67,17 @@ class Journal:
         aside = move_aside(self._path(name), CORRUPT)
         self.broken = (*self.broken, aside)
         return aside
+
+    def _write_all(self, changed: Mapping[str, bytes | None]) -> None:
+        together = len(changed) > 1 or self._half_done
+        if together:
+            self._half_done = True
+            write_durably(self._path(PENDING), _framed(msgspec.json.encode(changed)))
+        for name, data in changed.items():
+            self._write(name, data)
+        if together:
+            remove_durably(self._path(PENDING))
+            self._half_done = False
 
     def _finish(self) -> None:
         framed = read_bytes(self._path(PENDING))

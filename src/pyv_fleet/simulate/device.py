@@ -122,6 +122,8 @@ class SimulatedDevice:
                 self._world.blobs[digest] = data
             case do.Stage(installed=installed, data=data):
                 return [self._stage(installed, data)]
+            case do.FetchBundle(bundle=bundle):
+                return [ev.BundleReady(bundle.manifest_sha256)]  # a simulated device has no code that could be replaced
             case do.Switch(installed=installed) | do.WriteLive(installed=installed):
                 return [self._switch(installed, now)]
             case do.LoadLive(fallback=fallback):
@@ -137,7 +139,7 @@ class SimulatedDevice:
                 return [ev.FetchedOverHttp(topic=topic, data=None)]
             case do.Log(level=level, text=text):
                 logger.log(logging.getLevelName(level.upper()), "%s: %s", self.device.facts.device_id, text)
-            case do.Prune():
+            case do.Prune() | do.LeaveBundle() | do.Establish():
                 pass  # the store is everyone's
             case do.Subscribe() | do.Unsubscribe() | do.Publish() | do.UseLink():
                 self._carry(effect)

@@ -14,13 +14,11 @@ from pyv_edge_agent.core.brain import wake
 from pyv_edge_agent.core.device import Facts
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.core.update import phase_of
-from pyv_edge_agent.disk.journal import Journal
-from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.none import NoLink
 from pyv_edge_agent.parcel import take_parcel
 from pyv_edge_agent.performer import Surroundings
-from pyv_edge_agent.updater import Disk, OTAUpdater
+from pyv_edge_agent.updater import OTAUpdater
 from pyvorin_edge import orders, topics, wire
 from pyvorin_edge.envelope import TYPE_ASSIGNMENT, public_bytes
 from pyvorin_edge.identity import DeviceId, digest_of
@@ -28,6 +26,7 @@ from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.trust import from_key
 from pyvorin_edge.vocabulary import Clock as ClockWord
 from pyvorin_edge.vocabulary import Phase
+from running.shell import NO_ROUTE, a_disk
 
 DEVICE = DeviceId("FLEET-0a1b2c3d4e5f")
 CONFIG = b"[windows]\ndefault_size = 7\n"
@@ -64,10 +63,9 @@ def updater(fleet: Fleet, slots: Slots, tmp_path: Path) -> Iterator[OTAUpdater]:
     around = Surroundings(
         apply=lambda effective: None, health=lambda: {"status": "healthy"}, logs=lambda count: (),
         values=lambda references: {},
-        fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(),
+        fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(), start_again=None, route=NO_ROUTE,
     )  # fmt: skip
-    disk = Disk(Journal(tmp_path), slots, LiveFile(tmp_path / "config.toml"))
-    made = OTAUpdater(device, disk, NoLink(), around, Clock(ClockWord.SYNCED))
+    made = OTAUpdater(device, a_disk(tmp_path), NoLink(), around, Clock(ClockWord.SYNCED))
     made.start("boot-1", "machine-1")
     yield made
     made.stop()

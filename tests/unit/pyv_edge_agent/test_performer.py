@@ -11,15 +11,16 @@ import pytest
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.memory import Installed
+from pyv_edge_agent.delivery import Delivery
 from pyv_edge_agent.disk import slots as slots_module
-from pyv_edge_agent.disk.live import LiveFile
-from pyv_edge_agent.disk.slots import SlotKind, Slots
+from pyv_edge_agent.disk.slots import SlotKind
 from pyv_edge_agent.link.none import NoLink
 from pyv_edge_agent.performer import ApplyError, Performer, Surroundings
 from pyvorin_edge.identity import digest_of
 from pyvorin_edge.orders import EMPTY_OVERLAY
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import Cause, ConfigFormat
+from running.shell import NO_ROUTE, a_disk
 
 HOME = Whereabouts(mqtt=("home:1",))
 GOOD = b"[windows]\ndefault_size = 7\n"
@@ -54,22 +55,27 @@ class World:
     """A performer with all that it needs."""
 
     def __init__(self, root: Path) -> None:
-        self.slots = Slots(root / "store")
-        self.live = LiveFile(root / "config.toml")
         self.link = RecordingLink()
         self.applied: list[dict[str, Any]] = []
         self.fails: str | None = None
+        self.starts_again = 0
         self.environment: dict[str, str] = {}
         self.later: list[ev.Event] = []
         around = Surroundings(
             apply=self._apply, health=lambda: {"status": "healthy"}, logs=lambda count: ("a line",) * count,
             values=lambda references: self.environment, fetch=lambda where, topic: f"{where.mqtt[0]} {topic}".encode(),
-            device_key=b"key", enrolled=HOME,
+            device_key=b"key", enrolled=HOME, start_again=self._start_again, route=NO_ROUTE,
         )  # fmt: skip
-        self.performer = Performer(self.slots, self.live, self.link, around, self.later.append)
+        self.disk = a_disk(root)
+        self.slots, self.live = self.disk.slots, self.disk.live
+        self.delivery = Delivery(self.disk.code.slots, NO_ROUTE, self.later.append)
+        self.performer = Performer(self.disk, self.delivery, self.link, around, self.later.append)
 
     def do(self, effect: do.Effect) -> list[ev.Event]:
         return self.performer.perform(effect)
+
+    def _start_again(self) -> None:
+        self.starts_again += 1
 
     def _apply(self, effective: dict[str, Any]) -> None:
         if self.fails is not None:
@@ -109,23 +115,23 @@ def test_a_full_disk_is_told_as_one(world: World, monkeypatch: pytest.MonkeyPatc
 
 def test_a_switch_writes_the_stored_bytes_and_puts_them_in_force(world: World) -> None:
     world.slots.keep(SlotKind.BLOBS, digest_of(GOOD), GOOD)
-    switched, seen = world.do(do.Switch(installed(GOOD)))
+    switched, seen = world.do(do.Switch(installed(GOOD), good=installed(GOOD)))
     assert isinstance(switched, ev.Switched)
     assert isinstance(seen, ev.LiveSeen)
     assert (world.live.read(), seen.data, seen.effective_hash) == (GOOD, GOOD, switched.effective_hash)
     assert world.applied[0]["windows"]["default_size"] == 7
     before = world.live.path.stat().st_mtime_ns
-    world.do(do.Switch(installed(GOOD)))
+    world.do(do.Switch(installed(GOOD), good=installed(GOOD)))
     assert world.live.path.stat().st_mtime_ns == before
 
 
 def test_a_switch_that_fails_says_why(world: World) -> None:
-    lacking, _ = world.do(do.Switch(installed(GOOD)))
+    lacking, _ = world.do(do.Switch(installed(GOOD), good=installed(GOOD)))
     assert isinstance(lacking, ev.SwitchFailed)
     assert lacking.code is Cause.DISK
     world.slots.keep(SlotKind.BLOBS, digest_of(GOOD), GOOD)
     world.fails = "health: cannot listen on 127.0.0.1 port 8080"
-    unstarted, _ = world.do(do.Switch(installed(GOOD)))
+    unstarted, _ = world.do(do.Switch(installed(GOOD), good=installed(GOOD)))
     assert unstarted == ev.SwitchFailed(code=Cause.SWITCH, detail=world.fails)
 
 

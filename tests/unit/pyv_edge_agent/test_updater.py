@@ -18,12 +18,10 @@ from pyv_edge_agent.core.device import Facts, Limits
 from pyv_edge_agent.core.memory import Installed, Memory, State, parts
 from pyv_edge_agent.disk.atomic import DiskError
 from pyv_edge_agent.disk.journal import Journal
-from pyv_edge_agent.disk.live import LiveFile
-from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.link.interface import Listener, Self
 from pyv_edge_agent.link.none import NoLink
 from pyv_edge_agent.performer import Surroundings
-from pyv_edge_agent.updater import Disk, OTAUpdater, UnknownRelease, read_memory
+from pyv_edge_agent.updater import OTAUpdater, UnknownRelease, read_memory
 from pyvorin_edge.identity import DeviceId, Digest
 from pyvorin_edge.orders import EMPTY_OVERLAY
 from pyvorin_edge.report import Report
@@ -31,6 +29,7 @@ from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.trust import from_key
 from pyvorin_edge.vocabulary import ConfigFormat
 from pyvorin_edge.wire import REPORT_BYTES_MAX, decode
+from running.shell import NO_ROUTE, a_disk
 
 DEVICE = DeviceId("FLEET-0a1b2c3d4e5f")
 GOOD = b"[windows]\ndefault_size = 7\n"
@@ -78,16 +77,17 @@ class World:
         (root / "config.toml").write_bytes(GOOD)
         self.journal = Journal(root)
         self.link = WatchedLink(root)
-        self.updater = self._make()
+        self.updater = self.make()
 
-    def _make(self) -> OTAUpdater:
+    def make(self) -> OTAUpdater:
         facts = Facts(device_id=DEVICE, agent_version="1", limits=Limits(health_idle_seconds=0.05))
         device = wake(facts, read_memory(self.journal), from_key(bytes(32)))
         around = Surroundings(
             apply=self.applied.append, health=self._health, logs=lambda count: (), values=lambda references: {},
-            fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(),
+            fetch=lambda where, topic: None, device_key=b"key", enrolled=Whereabouts(), start_again=None,
+            route=NO_ROUTE,
         )  # fmt: skip
-        disk = Disk(self.journal, Slots(self.root / "store"), LiveFile(self.root / "config.toml"))
+        disk = a_disk(self.root, journal=self.journal)
         return OTAUpdater(device, disk, self.link, around, Clock(), self._beat)
 
     def _beat(self, rest_seconds: float = 0.0) -> None:
@@ -150,14 +150,31 @@ def test_an_event_that_a_full_disk_refuses_is_taken_later(world: World, monkeypa
     assert read_memory(Journal(world.root)).state.drift_since is not None
 
 
-def test_a_start_that_cannot_be_made_durable_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(found: Any) -> tuple[str, ...]:
-        raise DiskError(world.root / "state", "write", OSError(28, "No space left on device"))
+def test_with_a_full_disk_it_does_its_daily_work_and_joins_once_the_start_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.updater.start("boot-1", "machine-1")  # once, so that something is committed
+    world.updater.stop()
+    monkeypatch.setattr(module, "DISK_RETRY_SECONDS", 0.05)
+    full = [True]
+    write = world.journal.write
 
-    monkeypatch.setattr(world.journal, "write", full)
-    with pytest.raises(DiskError):
-        world.updater.start("boot-1", "machine-1")
-    assert world.link.me is None
+    def refuse(found: Any) -> tuple[str, ...]:
+        if full[0]:
+            raise DiskError(world.root / "state", "write", OSError(28, "No space left on device"))
+        return write(found)
+
+    monkeypatch.setattr(world.journal, "write", refuse)
+    world.applied.clear()
+    world.link.me = None
+    world.updater = world.make()
+    world.updater.start("boot-2", "machine-1")
+    assert world.applied[0]["windows"]["default_size"] == 7
+    assert "No space left" in str(world.updater.trouble)
+    assert world.link.me is None, "the fleet would take it for the start before"
+    full[0] = False
+    until(lambda: world.link.me is not None, "it joins")
+    assert world.link.me == Self(device_id=DEVICE, boot=2, boot_id="boot-2")
 
 
 def test_the_worker_says_that_it_turns_and_how_long_it_rests(world: World) -> None:

@@ -16,7 +16,7 @@ UPDATE: Final = Table(
             whole=True,
             least=0,
             most=_BYTES_PER_SECOND_MAX,
-            means="The most that downloads of bundles and blobs take; 0 = no limit.",
+            means="The most that downloads of bundles take; 0 = no limit.",
         ),
     }
 )

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from conformance.fleet import Fleet
 from conformance.memory_broker import MemoryBroker
 from pyv_edge_agent.core import aim
+from pyv_edge_agent.core.brain import wake
+from pyv_edge_agent.core.device import Facts
 from pyv_edge_agent.core.memory import Heard, Local, Memory, State, Trial, Tried
 from pyvorin_edge import orders
 from pyvorin_edge.identity import Digest
@@ -148,6 +150,13 @@ def test_a_rejection_is_judged_by_trust_floor_and_agent() -> None:
     assert by != aim.judged_by(TRUST, Memory(), "2")
 
 
+BUNDLE = orders.BundleRef(name="app", version="1", manifest_sha256=A, sha256=B, size=1)
+
+
+def assigned(overlay: dict[str, Any]) -> orders.Assignment:
+    return FLEET.assignment(overlay=overlay)
+
+
 def a_release(**fields: Any) -> orders.Release:
     config = orders.ConfigRef(sha256=A, size=1, format="toml")  # type: ignore[arg-type]
     values = {"v": 1, "fleet": "acme", "version": "1", "config": config, "golden_hash": A, "form": "sorted-json-1"}
@@ -165,9 +174,11 @@ def a_release(**fields: Any) -> orders.Release:
         (a_release(open=("/a",)), TRUST, 0, {"a": {"b": 1}}, None),
         (a_release(open=("/a",)), TRUST, 0, {"ab": 1}, Cause.OVERLAY_CLOSED),
         (a_release(open=("/a/b",)), TRUST, 0, {"a": {}}, Cause.OVERLAY_CLOSED),
+        (a_release(bundle=BUNDLE), TRUST, 0, {}, Cause.BUNDLE),
     ],
 )
 def test_what_must_not_be_begun(release: Any, trust: Any, floor: int, overlay: Any, cause: Cause | None) -> None:
     memory = Memory(state=State(floor=floor))
-    found = aim.objection(release, A, FLEET.assignment(overlay=overlay), trust, memory)
+    device = replace(wake(Facts(device_id=DEVICE, agent_version="1"), memory, trust), assignment=assigned(overlay))
+    found = aim.objection(release, A, device)
     assert (found[0] if found else None) is cause

@@ -14,10 +14,11 @@ from conformance.fleet import Fleet, other_key
 from conformance.memory_broker import MemoryBroker
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core.aim import aimed_at, barred, floor_of, judged_by, tried
+from pyv_edge_agent.core.launching import INSTALLED
 from pyv_edge_agent.core.memory import Heard, Installed, Memory
 from pyvorin_edge import envelope, topics
-from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Gate, Pin
+from pyvorin_edge.identity import Digest, digest_of
+from pyvorin_edge.orders import BundleRef, Gate, Pin
 from pyvorin_edge.trust import advance_all, from_key
 from pyvorin_edge.vocabulary import RuleKind
 
@@ -25,6 +26,7 @@ HOUR: Final = 3600.0
 GATE: Final = Gate(within_seconds=4, hold_seconds=2)
 OPEN: Final = {"windows": {"default_size": 7}}
 CLOSED: Final = {"sensors": {"poll_interval_seconds": 1}}
+KINDS: Final = ("good", "sick", "unfit", "bundle", "bundle", "crashing bundle", "deaf bundle", "spoilt bundle")
 MARKERS: Final = st.integers(0, 5)
 
 
@@ -38,6 +40,7 @@ class Fate(RuleBasedStateMachine):
         self.fleet = Fleet(self.broker, DEVICE, CoreSubject.address)
         self.releases: dict[int, tuple[Digest, int]] = {}
         self.bad: set[str] = set()
+        self.bad_slots: set[str] = set()
         self.sent: list[tuple[str, bytes]] = []
         #: all that was ever retained: what is lost comes back from here
         self.kept: dict[str, bytes] = {}
@@ -51,22 +54,38 @@ class Fate(RuleBasedStateMachine):
         self._watch_the_disk()
         self.fleet.assign()
         self.subject.start()
-        for marker, kind in enumerate(("good", "good", "sick")):
+        for marker, kind in enumerate(("good", "bundle", "sick")):
             self.release(marker, kind, marker)
 
     # what the fleet does
 
-    @rule(marker=MARKERS, kind=st.sampled_from(["good", "sick", "unfit"]), security=st.integers(0, 2))
+    @rule(marker=MARKERS, kind=st.sampled_from(KINDS), security=st.integers(0, 2))
     def release(self, marker: int, kind: str, security: int) -> None:
         if marker in self.releases:
             return
-        config = {"good": self.config(marker), "sick": self.sick(marker), "unfit": b"[sensors]\nno_such_key = 1\n"}
+        config = {"sick": self.sick(marker), "unfit": b"[sensors]\nno_such_key = 1\n"}.get(kind, self.config(marker))
+        bundle = self.bundle(marker, kind) if kind.endswith("bundle") else None
         digest = self.fleet.release(
-            f"{marker}.0", config[kind], security=security, floor=security // 2, open=("/windows",), gate=GATE
+            f"{marker}.0",
+            config,
+            security=security,
+            floor=security // 2,
+            open=("/windows",),
+            gate=GATE,
+            bundle=bundle,
         )
         self.releases[marker] = (digest, security)
-        if kind != "good":
+        if kind not in ("good", "bundle"):
             self.bad.add(digest)
+
+    def bundle(self, marker: int, kind: str) -> BundleRef:
+        slot = digest_of(f"bundle {marker}".encode())
+        marks = {"crashing bundle": self.subject.crash, "deaf bundle": self.subject.deafen}
+        marks["spoilt bundle"] = self.subject.spoil
+        if kind in marks:
+            marks[kind](slot)
+            self.bad_slots.add(slot)
+        return BundleRef(name="app", version=str(marker), manifest_sha256=slot, sha256=slot, size=1000)
 
     @rule(
         choice=MARKERS,
@@ -225,6 +244,13 @@ class Fate(RuleBasedStateMachine):
         assert not self.bad.intersection(filter(None, kept)), "what fails its gate or its check is kept as good"
 
     @invariant()
+    def the_launcher_goes_back_to_good_code_only(self) -> None:
+        assert self.subject.disk.launch.good not in self.bad_slots
+        memory = self._memory()
+        kept = [one.slot for one in (memory.committed, *memory.previous) if one is not None and one.slot is not None]
+        assert self.subject.disk.slots.issuperset(kept), "the code of a kept release is gone"
+
+    @invariant()
     def reports_are_in_order(self) -> None:
         said = [(one.boot, one.seq) for one in self.subject.reports()[-20:]]
         assert said == sorted(set(said)), said
@@ -237,6 +263,7 @@ class Fate(RuleBasedStateMachine):
         assert memory.trial is None, f"it never settled: {memory.trial}"
         assert memory.committed is not None
         assert self.subject.live() == self.subject.disk.blobs[memory.committed.file], "live is not what is committed"
+        assert self.subject.running_slot == (memory.committed.slot or INSTALLED), "other code runs than is committed"
         target = aimed_at(DEVICE, memory, device.directive, device.assignment)
         if target is not None and not memory.committed.holds(target):
             by = judged_by(device.trust, memory, "1")

@@ -176,7 +176,9 @@ def test_a_newer_target_while_switching_waits_for_the_switch_and_goes_back_first
     assert phase(bench) is Phase.SWITCHING
     bench.feed(ev.Switched(effective_hash=None))
     assert phase(bench) is Phase.REVERTING
-    assert bench.did(do.Switch) == [do.Switch(bench.memory.committed)]  # type: ignore[arg-type]
+    committed = bench.memory.committed
+    assert committed is not None
+    assert bench.did(do.Switch) == [do.Switch(committed, good=committed)]
     bench.feed(ev.Switched(effective_hash=None))
     assert bench.memory.trial is not None
     assert bench.memory.trial.target.release == new

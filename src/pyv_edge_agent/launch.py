@@ -1,0 +1,102 @@
+"""`pyv-edge-launch`, and the way into `pyv-edge-agent`: picks the code that runs, counts its starts, becomes it.
+
+It is the installed code that runs first, always; a bundle's takes its place by exec, in the same process, so that a
+supervisor sees one. Whatever the new code does before its first word (a crash at import, a hang, a full disk), the next
+start is counted here, before it. Only the standard library is imported on this way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from pyv_edge_agent.core.launching import INSTALLED, Launch, started
+from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.launch_file import SITE, code_of, read_launch, slot_directory, write_launch
+from pyv_edge_agent.relaunch import AGAIN_VARIABLE, PATH_BEFORE_VARIABLE, SLOT_VARIABLE
+
+#: code that hangs before it is up is ended by SIGALRM after so long, and its next start is counted
+UP_SECONDS_MAX: Final = 90
+DEFAULT_STATE: Final = "/var/lib/pyvorin-edge"
+MACHINE_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`run` goes through the choice of code; every other command is the installed agent's own."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if _runs(words) and SLOT_VARIABLE not in os.environ:
+        _launch(words)
+    from pyv_edge_agent.cli import main as command
+
+    command(args=words, prog_name="pyv-edge-agent")
+
+
+def state_of(words: Sequence[str], environment: Mapping[str, str]) -> Path:
+    """The state directory that `run` will use, as its options say."""
+    state = _value_of(words, "--state-dir") or environment.get("PYV_EDGE_STATE_DIR")
+    config = _value_of(words, "--config")
+    found = state or (os.path.dirname(os.path.abspath(config)) if config else DEFAULT_STATE)
+    return Path(os.path.abspath(found))
+
+
+def _launch(words: Sequence[str]) -> None:
+    """Set the stage for the code in force; returns if that is the installed one, else becomes it."""
+    state = state_of(words, os.environ)
+    os.environ[AGAIN_VARIABLE] = json.dumps([sys.executable, "-P", "-m", "pyv_edge_agent", *words])
+    slot = _chosen(state, read_launch(state))
+    signal.alarm(UP_SECONDS_MAX)
+    code = code_of(state, slot)
+    if code == INSTALLED:
+        os.environ[SLOT_VARIABLE] = INSTALLED
+    else:
+        _become(slot_directory(state, code) / SITE, code, words)
+
+
+def _chosen(state: Path, before: Launch) -> str:
+    """The slot to run; its start is counted durably. What cannot be counted is not tried."""
+    after, slot = started(before, _machine_boot_id(), lambda name: slot_directory(state, name).is_dir())
+    if after == before:
+        return slot
+    try:
+        write_launch(state, after)
+    except DiskError as why:
+        print(f"pyv-edge-launch: {why}; nothing is tried until it can be written", file=sys.stderr)  # noqa: T201
+        return before.good if before.trial is not None else slot
+    return slot
+
+
+def _become(site: Path, code: str, words: Sequence[str]) -> None:
+    before = os.environ.get("PYTHONPATH", "")
+    environment = {
+        **os.environ,
+        SLOT_VARIABLE: code,
+        PATH_BEFORE_VARIABLE: before,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(site), before))),
+    }
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "pyv_edge_agent", *words], environment)
+
+
+def _runs(words: Sequence[str]) -> bool:
+    """`run …`, or the documentation's `--config FILE` alone."""
+    return bool(words) and (words[0] == "run" or words[0].startswith("--config")) and "--help" not in words
+
+
+def _value_of(words: Sequence[str], option: str) -> str | None:
+    for index, word in enumerate(words):
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+        if word == option and index + 1 < len(words):
+            return words[index + 1]
+    return None
+
+
+def _machine_boot_id() -> str:
+    try:
+        return MACHINE_BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
