@@ -15,13 +15,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pyv_edge_agent.core.launching import INSTALLED, Launch, started
+from pyv_edge_agent.core.launching import INSTALLED, Launch, given_up_uncounted, started
 from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.bundles import BundleSlots
 from pyv_edge_agent.disk.launch_file import SITE, code_of, read_launch, slot_directory, write_launch
 from pyv_edge_agent.relaunch import AGAIN_VARIABLE, PATH_BEFORE_VARIABLE, SLOT_VARIABLE
+from pyvorin_edge.errors import PyvorinError
 
-#: code that hangs before it is up is ended by SIGALRM after so long, and its next start is counted
-UP_SECONDS_MAX: Final = 90
+#: code that hangs before it is up is ended by SIGALRM after so long, and its next start is counted; for a slow device
+#: the variable says otherwise
+UP_SECONDS: Final = 90
+UP_SECONDS_VARIABLE: Final = "PYV_EDGE_UP_SECONDS"
 DEFAULT_STATE: Final = "/var/lib/pyvorin-edge"
 MACHINE_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -49,7 +53,7 @@ def _launch(words: Sequence[str]) -> None:
     state = state_of(words, os.environ)
     os.environ[AGAIN_VARIABLE] = json.dumps([sys.executable, "-P", "-m", "pyv_edge_agent", *words])
     slot = _chosen(state, read_launch(state))
-    signal.alarm(UP_SECONDS_MAX)
+    signal.alarm(_up_seconds())
     code = code_of(state, slot)
     if code == INSTALLED:
         os.environ[SLOT_VARIABLE] = INSTALLED
@@ -58,16 +62,32 @@ def _launch(words: Sequence[str]) -> None:
 
 
 def _chosen(state: Path, before: Launch) -> str:
-    """The slot to run; its start is counted durably. What cannot be counted is not tried."""
+    """The slot to run; its start is counted durably. What cannot be counted is not tried: whatever filled the disk, the
+    slot on trial makes room, for it can be fetched again."""
     after, slot = started(before, _machine_boot_id(), lambda name: slot_directory(state, name).is_dir())
     if after == before:
         return slot
     try:
         write_launch(state, after)
     except DiskError as why:
-        print(f"pyv-edge-launch: {why}; nothing is tried until it can be written", file=sys.stderr)  # noqa: T201
-        return before.good if before.trial is not None else slot
+        _say(f"{why}; what was on trial is given up")
+        return _without_trial(state, before)
     return slot
+
+
+def _without_trial(state: Path, before: Launch) -> str:
+    after = given_up_uncounted(before)
+    try:
+        if before.trial not in (None, INSTALLED, before.good):
+            BundleSlots(state).spoil(str(before.trial))
+        write_launch(state, after)
+    except (DiskError, PyvorinError) as why:
+        _say(f"{why}; nothing is tried until it can be written")
+    return after.slot
+
+
+def _say(text: str) -> None:
+    print(f"pyv-edge-launch: {text}", file=sys.stderr)  # noqa: T201 - nothing that logs is loaded yet
 
 
 def _become(site: Path, code: str, words: Sequence[str]) -> None:
@@ -76,6 +96,8 @@ def _become(site: Path, code: str, words: Sequence[str]) -> None:
         **os.environ,
         SLOT_VARIABLE: code,
         PATH_BEFORE_VARIABLE: before,
+        # what is written beside signed files would make them another bundle
+        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(site), before))),
     }
     os.execve(sys.executable, [sys.executable, "-P", "-m", "pyv_edge_agent", *words], environment)
@@ -93,6 +115,11 @@ def _value_of(words: Sequence[str], option: str) -> str | None:
         if word == option and index + 1 < len(words):
             return words[index + 1]
     return None
+
+
+def _up_seconds() -> int:
+    said = os.environ.get(UP_SECONDS_VARIABLE, "")
+    return int(said) if said.isdecimal() and int(said) > 0 else UP_SECONDS
 
 
 def _machine_boot_id() -> str:

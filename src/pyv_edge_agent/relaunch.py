@@ -16,6 +16,7 @@ SLOT_VARIABLE: Final = "PYV_EDGE_SLOT"
 AGAIN_VARIABLE: Final = "PYV_EDGE_LAUNCH"
 #: PYTHONPATH as it was before a slot's code came first
 PATH_BEFORE_VARIABLE: Final = "PYV_EDGE_PATH_BEFORE"
+_OF_THE_SLOT: Final = (SLOT_VARIABLE, "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
 def running_code() -> str:
@@ -31,7 +32,7 @@ def again() -> list[str] | None:
 
 def start_again(command: Sequence[str]) -> None:
     """Become the launcher, which picks the code that is in force now. Does not return; everything must be closed."""
-    environment = {name: value for name, value in os.environ.items() if name not in (SLOT_VARIABLE, "PYTHONPATH")}
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_SLOT}
     before = environment.pop(PATH_BEFORE_VARIABLE, os.environ.get("PYTHONPATH", ""))
     if before:
         environment["PYTHONPATH"] = before

@@ -110,6 +110,7 @@ class OTAUpdater:
         if not self._has_booted and committed is not None:
             self._performer.load_live(committed)
         self._join()
+        self._beat()  # a worker that never comes round once is stuck too
         self._worker = threading.Thread(target=self._work, name="updater", daemon=True)
         self._worker.start()
 

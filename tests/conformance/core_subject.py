@@ -464,4 +464,4 @@ def _fallen(launch: Launch) -> ev.Fallen | None:
     fell = launch.fallen
     if fell is None:
         return None
-    return ev.Fallen(slot=Digest(fell.slot), starts=fell.starts, starts_same_boot=fell.starts_same_boot)
+    return ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)})

@@ -124,7 +124,8 @@ def run_agent(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         raise
     ending.came_up()
-    if _serve(agent, asked, notifier, watchdog_seconds) is _Order.AGAIN:
+    # asked to end meanwhile, it ends: the new code would never hear of it
+    if _serve(agent, asked, notifier, watchdog_seconds) is _Order.AGAIN and asked.next() is _Order.AGAIN:
         notifier.reloading()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         start_again(again() or [])

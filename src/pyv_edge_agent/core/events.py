@@ -25,6 +25,8 @@ class Fallen(msgspec.Struct, frozen=True, kw_only=True):
     starts: int
     #: of them within the machine's same boot
     starts_same_boot: int
+    #: its starts could not be counted any more, for the disk was full
+    full: bool = False
 
 
 class Booted(msgspec.Struct, frozen=True, kw_only=True):

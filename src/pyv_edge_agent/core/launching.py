@@ -23,6 +23,8 @@ class Fell(NamedTuple):
     starts: int
     #: of them within the machine's same boot
     starts_same_boot: int
+    #: because the disk is so full that its starts could not be counted any more
+    full: bool = False
 
 
 class Launch(NamedTuple):
@@ -71,6 +73,14 @@ def tried(launch: Launch, slot: str, good: str) -> Launch:
     if (launch.trial, launch.good) == (slot, good):
         return launch
     return Launch(good=good, trial=slot)
+
+
+def given_up_uncounted(launch: Launch) -> Launch:
+    """Its starts can no longer be counted, for the disk is full: what is on trial must not be started again."""
+    if launch.trial is None:
+        return launch
+    given_up = _given_up(launch, launch.trial)
+    return given_up._replace(fallen=Fell(launch.trial, launch.starts, launch.starts_same_boot, full=True))
 
 
 def established(slot: str) -> Launch:

@@ -196,7 +196,7 @@ def _started(memory: Memory, move: Started, at: int) -> Memory | None:
         return _committed(memory, trial, trial.staged, at)  # power went between two files of the commit
     fallen = move.fallen
     if fallen is not None and trial.staged is not None and trial.staged.slot == fallen.slot:
-        return replace(memory, trial=_looped(trial, fallen.starts, fallen.starts_same_boot))
+        return replace(memory, trial=_fell(trial, fallen))
     same = move.machine_boot_id == trial.machine_boot_id
     counted = replace(
         trial,
@@ -209,6 +209,13 @@ def _started(memory: Memory, move: Started, at: int) -> Memory | None:
     if counted.starts >= STARTS_MAX and counted.phase is Phase.SWITCHING:
         counted = _looped(counted, counted.starts, counted.starts_same_boot)
     return replace(memory, trial=counted)
+
+
+def _fell(trial: Trial, fallen: Fallen) -> Trial:
+    if not fallen.full or (trial.phase is Phase.REVERTING and trial.outcome is not None):
+        return _looped(trial, fallen.starts, fallen.starts_same_boot)
+    detail = f"the disk was full after {fallen.starts} starts"
+    return replace(trial, phase=Phase.REVERTING, outcome=Outcome.FAILED, code=Cause.DISK, detail=detail)
 
 
 def _looped(trial: Trial, starts: int, starts_same_boot: int) -> Trial:

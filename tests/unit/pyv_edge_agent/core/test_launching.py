@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyv_edge_agent.core.launching import INSTALLED, Fell, Launch, established, started, tried
+from pyv_edge_agent.core.launching import INSTALLED, Fell, Launch, established, given_up_uncounted, started, tried
 
 GOOD, NEW = "a" * 64, "b" * 64
 
@@ -63,6 +63,13 @@ def test_the_installed_code_can_be_on_trial_too() -> None:
 def test_putting_the_same_in_force_again_does_not_forget_its_starts() -> None:
     launch, _ = starts(tried(established(GOOD), NEW, GOOD), 2)
     assert tried(launch, NEW, GOOD) == launch
+
+
+def test_on_a_full_disk_what_is_on_trial_is_given_up_at_once() -> None:
+    launch, _ = starts(tried(established(GOOD), NEW, GOOD), 2)
+    after = given_up_uncounted(launch)
+    assert (after.slot, after.fallen) == (GOOD, Fell(NEW, 2, 2, full=True))
+    assert given_up_uncounted(after) == after
 
 
 SLOTS = st.sampled_from([INSTALLED, GOOD, NEW, "c" * 64])
