@@ -6,7 +6,6 @@ Looking changes nothing. What is decided is written as the running agent would, 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from pyv_edge_agent.disk.history import Told, read_history
 from pyv_edge_agent.disk.journal import Broken, Journal, Peek
 from pyv_edge_agent.disk.slots import SlotKind, peek
 from pyv_edge_agent.enrolled import read_trust
+from pyv_edge_agent.locking import AgentRunning, take_lock
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.state_dir import EnvFileError, StateDir, environment_of
 from pyv_edge_agent.updater import held_releases, read_memory, version_in
@@ -127,14 +127,12 @@ def not_held(version: str, memory: Memory) -> str:
 def locked(place: StateDir) -> Iterator[None]:
     """Hold the lock that a running agent holds; Conflict if one does."""
     try:
-        descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = take_lock(place.lock)
+    except AgentRunning:
+        raise Conflict(f"an agent holds {place.root} and does not answer: stop it first") from None
     except OSError as why:
         raise DiskError(place.lock, "lock", why) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(f"an agent holds {place.root} and does not answer: stop it first") from None
         yield
     finally:
         os.close(descriptor)

@@ -285,7 +285,8 @@ class OTAUpdater:
         waiting = deque([event])
         while waiting:
             event = waiting.popleft()
-            after, effects = step(self._device, event, self._clock.now())
+            now = self._clock.now()
+            after, effects = step(self._device, event, now)
             try:
                 self._remember(after.memory)
             except DiskError as why:
@@ -295,7 +296,7 @@ class OTAUpdater:
                 continue
             before, self._device = self._device, after
             if self._disk.history is not None:
-                self._disk.history.note(before, after, self._clock.now())
+                self._disk.history.note(before, after, now)
             if after.pace != before.pace:
                 self._set_pace()
             for effect in effects:
