@@ -51,13 +51,14 @@ def test_rows_that_come_together_are_written_together() -> None:
 
 
 def test_closing_writes_what_is_left_ends_the_thread_and_takes_no_more() -> None:
+    before = set(threading.enumerate())
     sink = Sink()
     writer = GroupWriter(sink.write, "q.db")
     writer.put(row("a"))
     writer.close()
     writer.close()
     assert sink.groups == [["a"]]
-    assert not [thread for thread in threading.enumerate() if thread.name == "queue-writer"]
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "queue-writer"]
     with pytest.raises(QueueError, match="closed"):
         writer.put(row("b"))
 
