@@ -39,12 +39,12 @@ class KeptAlive:
         self._keeper.start()
 
     def status(self) -> dict[str, Any]:
-        """What the running agent says of itself; empty while none answers."""
+        """What the running agent says of itself, flat: where it stands, and its last result; empty while none answers."""
         try:
             found: dict[str, Any] = ask(self.state / "agent.sock", "status")
         except ControlError:
             return {}
-        return found
+        return {**found["place"], "agent_version": found["agent_version"], "result": found["result"]}
 
     def until(self, seen: Callable[[dict[str, Any]], bool], what: str, within: float = 60.0) -> dict[str, Any]:
         """Wait until its status is such."""
