@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pyv_edge_agent.core import effects as do
@@ -9,7 +10,8 @@ from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.brain import step, wake
 from pyv_edge_agent.core.device import Device, Facts
 from pyv_edge_agent.core.memory import parts
-from pyv_edge_agent.disk.atomic import read_bytes
+from pyv_edge_agent.disk.atomic import DiskError, read_bytes
+from pyv_edge_agent.disk.bundles import BundleSlots, sha256_of
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.enrolled import read_enrolled, read_trust, with_join
@@ -18,7 +20,42 @@ from pyv_edge_agent.parcel import Action
 from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.state_dir import StateDir
 from pyv_edge_agent.updater import Clock, read_memory
+from pyvorin_edge.envelope import open_envelope
+from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
+from pyvorin_edge.orders import Release, decode_order, decode_parcel
+
+
+def lay_in_bundle(place: StateDir, parcel: bytes, archive: Path) -> None:
+    """Put an archive where the device looks before it fetches: for the release of the parcel that names it.
+
+    Nothing in the parcel is believed here: the device verifies all of it. ValueError if no release names this archive,
+    DiskError.
+    """
+    digest = sha256_of(archive)
+    if digest not in _named(parcel):
+        raise ValueError(f"{archive} (SHA-256 {digest[:12]}…) is not what a release in the parcel names")
+    part = BundleSlots(place.root).download(digest)
+    try:
+        with archive.open("rb") as given, part.open("wb") as taken:
+            while piece := given.read(1024 * 1024):
+                taken.write(piece)
+            taken.flush()
+            os.fsync(taken.fileno())
+        owner = place.root.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:  # root brings it, the agent's user must read it
+            os.chown(part, owner.st_uid, owner.st_gid)
+    except OSError as why:
+        raise DiskError(part, "write", why) from None
+
+
+def _named(parcel: bytes) -> frozenset[str]:
+    try:
+        releases = [open_envelope(text.encode()).payload for text in decode_parcel(parcel).releases]
+        bundles = [decode_order(payload, Release).bundle for payload in releases]
+    except PyvorinError:
+        return frozenset()  # the device says what is wrong with it
+    return frozenset(bundle.sha256 for bundle in bundles if bundle is not None)
 
 
 class AtRest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
@@ -14,7 +13,7 @@ from typing import BinaryIO, Final
 
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.disk.atomic import DiskError
-from pyv_edge_agent.disk.bundles import BundleSlots
+from pyv_edge_agent.disk.bundles import BundleSlots, sha256_of
 from pyv_edge_agent.link.downloading import Download, Left, path_of
 from pyv_edge_agent.link.interface import LinkError, Passport
 from pyv_edge_agent.link.tls import device_context
@@ -64,21 +63,6 @@ class Delivery:
         """Stop what is under way; what was fetched stays for another try."""
         self._wanted = None
 
-    def lay_in(self, sha256: str, archive: Path) -> None:
-        """An archive brought by hand (a USB stick), as if it were fetched. DiskError; ValueError if it is another."""
-        part = self._slots.download(sha256)
-        try:
-            with archive.open("rb") as given, part.open("wb") as taken:
-                while piece := given.read(1024 * 1024):
-                    taken.write(piece)
-                taken.flush()
-                os.fsync(taken.fileno())
-        except OSError as why:
-            raise DiskError(part, "write", why) from None
-        if _digest_of(part) != sha256:
-            part.unlink(missing_ok=True)
-            raise ValueError(f"{archive} does not hash to {sha256}, which the release names")
-
     def _run(self, errand: _Errand) -> None:
         slot = errand.bundle.manifest_sha256
         with self._one_at_a_time:
@@ -123,7 +107,7 @@ class Delivery:
                     self._rest(errand)
             file.flush()
             os.fsync(file.fileno())
-        if _digest_of(part) != bundle.sha256:
+        if sha256_of(part) != bundle.sha256:
             part.unlink(missing_ok=True)
             raise _Unfit(Cause.FETCH, f"{bundle.name} {bundle.version}: what came is not what the release names")
 
@@ -207,8 +191,3 @@ def _verify(directory: Path, bundle: BundleRef, trust: Trust) -> None:
         raise _Unfit(Cause.SIGNATURE if unsigned else Cause.BUNDLE, str(why)) from None
     if (manifest.bundle_name, manifest.version) != (bundle.name, bundle.version):
         raise _Unfit(Cause.BUNDLE, f"its manifest names {manifest.bundle_name} {manifest.version}")
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,14 +21,16 @@ class Exit(enum.IntEnum):
     FAILED = 1, "it failed; one line on standard error says why and what to do"
     USAGE = 2, "wrong usage: an option or argument that cannot be"
     AMISS = 3, "`health`: the agent is not healthy; `drift`: the config drifted"
-    BUSY = 4, "`run`: another agent runs on the same state directory"
+    BUSY = 4, "`run`: another agent runs on the same state directory; `apply`: the parcel was refused, it says why"
     STUCK = 5, "what was named is not on this device; `run`: its watchdog ended it, for a part was stuck: see the log"
-    UNSECURED = 6, "it cannot be done as things stand; `run`: its queue was not closed in time, a second may be lost"
+    UNSECURED = (
+        6,
+        "it cannot be done as things stand (`apply`: the orders are not newer than those in force, or not for this "
+        "device); `run`: its queue was not closed in time, a second may be lost",
+    )
     UPDATE_FAILED = 7, "the update that was waited for did not commit"
     TIMED_OUT = 8, "it took too long: the update that was waited for, or an agent that hangs"
-    LOWER = 9, "`apply`: the parcel's orders are not newer than those in force, or not for this device"
-    REJECTED = 10, "`apply`: the parcel was refused; the sentence says why"
-    NOT_SETTLED = 11, "`apply --wait`: the update failed, or did not end in time"
-    # what 5 and 6 mean to every command but `run`: the same numbers as `pyv-fleet`'s
+    # what 4, 5 and 6 mean to every command but `run`: the same numbers as `pyv-fleet`'s
+    REFUSED = 4
     NOT_FOUND = 5
     CONFLICT = 6

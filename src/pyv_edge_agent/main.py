@@ -223,7 +223,9 @@ class EdgeAgent:
             start_again=self._options.start_again,
             route=Route(self._passport, lambda: daily.download_bytes_per_second),
         )
-        code = CodeInForce(self._place.root, BundleSlots(self._place.root), running_code())
+        bundles = BundleSlots(self._place.root)
+        bundles.sweep()
+        code = CodeInForce(self._place.root, bundles, running_code())
         code.keep_room()
         disk = Disk(journal, Slots(self._place.store), LiveFile(self._config_path), code, History(self._place.root))
         beat = self.pulse.beat(Part.UPDATER)

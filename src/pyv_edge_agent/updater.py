@@ -7,7 +7,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -212,10 +211,6 @@ class OTAUpdater:
         self._disk.slots.keep(SlotKind.RELEASES, release, envelope)
         if blob is not None:
             self._disk.slots.keep(SlotKind.BLOBS, sha256, blob)
-
-    def lay_in_bundle(self, sha256: Digest, archive: Path) -> None:
-        """An archive brought by hand, for the release that names it; DiskError, ValueError if it is another."""
-        self._delivery.lay_in(sha256, archive)
 
     # what the link tells: see Listener
 

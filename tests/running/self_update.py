@@ -39,7 +39,7 @@ class KeptAlive:
         self._keeper.start()
 
     def status(self) -> dict[str, Any]:
-        """What the running agent says of itself, flat: where it stands, and its last result; empty while none answers."""
+        """What the running agent says of itself: where it stands, and its last result; empty while none answers."""
         try:
             found: dict[str, Any] = ask(self.state / "agent.sock", "status")
         except ControlError:

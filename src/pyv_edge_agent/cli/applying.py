@@ -31,8 +31,8 @@ _WORDS: Final = {
 }
 _EXITS: Final = {
     HTTPStatus.OK: Exit.DONE,
-    HTTPStatus.CONFLICT: Exit.LOWER,
-    HTTPStatus.UNPROCESSABLE_ENTITY: Exit.REJECTED,
+    HTTPStatus.CONFLICT: Exit.CONFLICT,
+    HTTPStatus.UNPROCESSABLE_ENTITY: Exit.REFUSED,
 }
 
 
@@ -58,22 +58,37 @@ _EXITS: Final = {
     metavar="SECONDS",
     help="Stay until the device settled on what the parcel orders, at most so long.",
 )
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The archive of the bundle that a release in the parcel names: then nothing is fetched.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-def apply(parcel: BinaryIO, state_dir: Path, config: Path | None, wait_seconds: float | None, as_json: bool) -> None:
+def apply(
+    parcel: BinaryIO,
+    state_dir: Path,
+    config: Path | None,
+    wait_seconds: float | None,
+    bundle: Path | None,
+    as_json: bool,
+) -> None:
     """Take the parcel in FILE, `-` for standard input: the same orders as over the network, judged the same way.
 
     A running agent takes it at once and begins. While none runs its orders are kept, and the next start obeys them.
     It needs no token: its signatures are its authority.
 
-    Exit status: 0 accepted or in force already, 9 lower than what is in force, 10 rejected; with --wait also 11, the
-    update failed or did not end in time.
+    Exit status: 0 accepted or in force already, 4 refused, 6 lower than what is in force; with --wait also 7, the
+    update failed, and 8, it did not end in time (it goes on).
     """
     place = StateDir(state_dir)
-    said = _taken(place, config, parcel.read(READ_BYTES_MAX))
+    data = parcel.read(READ_BYTES_MAX)
+    if bundle is not None:
+        _laid_in(place, data, bundle)
+    said = _taken(place, config, data)
     code = _EXITS[said["status"]]
     if code is Exit.DONE and wait_seconds is not None and said["agent"] == "running":
         said |= _awaited(place, wait_seconds)
-        code = Exit.DONE if _reached(said) else Exit.NOT_SETTLED
+        code = _how_it_ended(said)
     status = said.pop("status")
     if as_json:
         click.echo(json.dumps({"outcome": _WORDS[status], **said}))
@@ -82,6 +97,21 @@ def apply(parcel: BinaryIO, state_dir: Path, config: Path | None, wait_seconds: 
         if status != HTTPStatus.UNPROCESSABLE_ENTITY:
             _say(said)
     sys.exit(code)
+
+
+def _laid_in(place: StateDir, parcel: bytes, bundle: Path) -> None:
+    from pyv_edge_agent.carried import lay_in_bundle
+
+    try:
+        lay_in_bundle(place, parcel, bundle)
+    except ValueError as why:
+        raise click.ClickException(str(why)) from None
+
+
+def _how_it_ended(said: Standing) -> Exit:
+    if _reached(said):
+        return Exit.DONE
+    return Exit.UPDATE_FAILED if _ended(said) else Exit.TIMED_OUT
 
 
 def _taken(place: StateDir, config: Path | None, data: bytes) -> Standing:

@@ -7,6 +7,7 @@ directory is a symbolic link to the slot in force, for whoever uses a bundle's f
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -21,14 +22,25 @@ CURRENT: Final = "current"
 _DOWNLOADS: Final = Path("store", "downloads")
 
 
+def sha256_of(path: Path) -> str:
+    """Of a file of any size; DiskError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as why:
+        raise DiskError(path, "read", why) from None
+
+
 class BundleSlots:
     """The slots and downloads of one state directory. DiskError where the disk refuses."""
 
     def __init__(self, state: Path) -> None:
-        """Open, and sweep what a power cut left of half-made or half-removed slots."""
         self._state = state
         self._slots = private_dir(state / BUNDLES)
         self._downloads = private_dir(state / _DOWNLOADS)
+
+    def sweep(self) -> None:
+        """At the agent's start: remove what a power cut left of half-made or half-removed slots."""
         for left in [path for path in self._slots.iterdir() if path.name.startswith(".")]:
             _remove_tree(left)
 

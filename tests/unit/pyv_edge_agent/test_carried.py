@@ -108,22 +108,22 @@ def test_the_command_says_accepted_lower_or_rejected_by_its_exit(fleet: Fleet, p
     assert (code, said["outcome"], said["agent"]) == (Exit.DONE, "accepted", "at rest")
     assert apply(place, second)[0] == Exit.DONE  # in force already
     code, said = apply(place, first)
-    assert (code, said["outcome"]) == (Exit.LOWER, "lower")
+    assert (code, said["outcome"]) == (Exit.CONFLICT, "lower")
     code, said = apply(place, b"no parcel")
-    assert (code, said["outcome"]) == (Exit.REJECTED, "rejected")
+    assert (code, said["outcome"]) == (Exit.REFUSED, "rejected")
 
 
 def test_a_parcel_signed_by_a_stranger_is_rejected_with_the_reason(fleet: Fleet, place: StateDir) -> None:
     fleet.send(fleet.order(fleet.rule(fleet.release("1.0", CONFIG))), stranger())
     assert isinstance(fleet.carrier, Satchel)
     code, said = apply(place, fleet.carrier.parcel())
-    assert code == Exit.REJECTED
+    assert code == Exit.REFUSED
     assert "channel/stable" in said["said"]
 
 
 def test_a_parcel_over_the_limit_is_rejected(place: StateDir) -> None:
     big = wire.encode({"v": 1, "blobs": [base64.b64encode(bytes(1024 * 1024)).decode()]})
-    assert apply(place, big)[0] == Exit.REJECTED
+    assert apply(place, big)[0] == Exit.REFUSED
 
 
 def test_a_second_provisioning_changes_nothing_and_another_anchor_is_refused(place: StateDir, fleet: Fleet) -> None:

@@ -123,17 +123,10 @@ def test_too_little_room_is_told_before_anything_is_fetched(world: World) -> Non
     assert not [path for path, _ in world.desk.asked if path.startswith("/v1/bundles")]
 
 
-def test_one_brought_by_hand_needs_no_network(world: World, tmp_path: Path) -> None:
-    (tmp_path / "stick").write_bytes(world.archive)
-    world.delivery.lay_in(world.bundle.sha256, tmp_path / "stick")
+def test_one_brought_by_hand_needs_no_network(world: World) -> None:
+    world.slots.download(world.bundle.sha256).write_bytes(world.archive)
     world.desk.answers.clear()
     assert world.fetch() == ev.BundleReady(world.bundle.manifest_sha256)
-
-
-def test_another_one_brought_by_hand_is_refused(world: World, tmp_path: Path) -> None:
-    (tmp_path / "stick").write_bytes(b"another")
-    with pytest.raises(ValueError, match="does not hash"):
-        world.delivery.lay_in(world.bundle.sha256, tmp_path / "stick")
 
 
 def test_what_is_left_ends_without_an_answer_and_what_comes_next_is_answered(world: World) -> None:
