@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 UV := $(BIN)/uv
 DEMO ?=
+FOOTPRINT ?=
 # of the device that a package is for: amd64 or arm64
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 # agents and brokers are mostly waited for: more workers than cores, whole files each
 WORKERS ?= 4
 TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults)
 
-.PHONY: help setup demo test unit conformance system test-tools check reference lock docs agent-package agent-bundle clean
+.PHONY: help setup demo test unit conformance system test-tools check reference lock docs agent-package agent-bundle bench-footprint clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -82,6 +83,9 @@ agent-package: setup ## the agent for a device, .deb and .tar.gz in dist/; ARCH=
 agent-bundle: setup ## the agent as a bundle directory, to update devices with: OUT=DIR
 	@[ -n "$(OUT)" ] || { echo "agent-bundle: name the directory: make agent-bundle OUT=DIR" >&2; exit 2; }
 	@$(BIN)/python deploy/package/build.py bundle "$(OUT)"
+
+bench-footprint: setup ## what the agent costs a device: memory, start, bytes, fsyncs; FOOTPRINT="-o json --check"
+	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/footprint.py $(FOOTPRINT)
 
 clean:           ## remove what make made
 	@rm -rf $(VENV) .cache .demo dist .mypy_cache .ruff_cache .pytest_cache

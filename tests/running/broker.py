@@ -10,7 +10,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,8 @@ class Doorway:
         self._server: socket.socket | None = None
         self._inside: set[socket.socket] = set()
         self._lock = threading.Lock()
+        #: bytes that came in from those outside, and that went out to them: of TLS, without TCP's own
+        self.bytes_in = self.bytes_out = 0
 
     @property
     def address(self) -> str:
@@ -166,13 +168,22 @@ class Doorway:
                 continue
             with self._lock:
                 self._inside |= {outer, inner}
-            for source, sink in ((outer, inner), (inner, outer)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+            for source, sink, count in ((outer, inner, self._came_in), (inner, outer, self._went_out)):
+                threading.Thread(target=_pump, args=(source, sink, count), daemon=True).start()
+
+    def _came_in(self, size: int) -> None:
+        with self._lock:
+            self.bytes_in += size
+
+    def _went_out(self, size: int) -> None:
+        with self._lock:
+            self.bytes_out += size
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, count: Callable[[int], None]) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
+            count(len(data))
             sink.sendall(data)
     for one in (source, sink):
         with contextlib.suppress(OSError):
