@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 import click
 
+from pyv_edge_agent.cli.options import with_json, with_state_dir
 from pyv_edge_agent.control import NotRunning, ask
 from pyv_edge_agent.exits import Exit
-from pyv_edge_agent.state_dir import DEFAULT, StateDir
+from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge.vocabulary import Phase
 
 Standing: TypeAlias = dict[str, Any]
@@ -38,14 +39,7 @@ _EXITS: Final = {
 
 @click.command()
 @click.argument("parcel", type=click.File("rb"), metavar="FILE")
-@click.option(
-    "--state-dir",
-    envvar="PYV_EDGE_STATE_DIR",
-    default=DEFAULT,
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The device's state directory.",
-)
+@with_state_dir("The device's state directory.")
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -63,7 +57,7 @@ _EXITS: Final = {
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The archive of the bundle that a release in the parcel names: then nothing is fetched.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@with_json
 def apply(
     parcel: BinaryIO,
     state_dir: Path,

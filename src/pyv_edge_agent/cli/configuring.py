@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from pyv_edge_agent.cli.options import with_json, with_state_dir
 from pyv_edge_agent.config import Config
-from pyv_edge_agent.state_dir import DEFAULT, StateDir
+from pyv_edge_agent.state_dir import StateDir
 from pyv_edge_agent.values import values_of
 from pyvorin_edge.config.formats import CONFIG_BYTES_MAX, sniff, write
 from pyvorin_edge.config.problem import ConfigError, Problem
@@ -29,17 +30,9 @@ def config() -> None:
 
 
 def _with_file(command: F) -> F:
-    state = click.option(
-        "--state-dir",
-        envvar="PYV_EDGE_STATE_DIR",
-        default=DEFAULT,
-        show_default=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The device's state: its config.toml is the default FILE, its env file gives variables.",
-    )
+    state = with_state_dir("The device's state: its config.toml is the default FILE, its env file gives variables.")
     file = click.argument("file", required=False, type=click.Path(path_type=Path))
-    as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
-    return file(state(as_json(command)))
+    return file(state(with_json(command)))
 
 
 @config.command()

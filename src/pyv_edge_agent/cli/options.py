@@ -25,15 +25,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def with_place(command: F) -> F:
     """`--state-dir` and `--json`."""
-    state = click.option(
+    return with_state_dir("The device's state directory.")(with_json(command))
+
+
+def with_state_dir(means: str) -> Callable[[F], F]:
+    """`--state-dir`, and what it is for."""
+    return click.option(
         "--state-dir",
         envvar="PYV_EDGE_STATE_DIR",
         default=DEFAULT,
         show_default=True,
         type=click.Path(file_okay=False, path_type=Path),
-        help="The device's state directory.",
+        help=means,
     )
-    return state(with_json(command))
 
 
 def with_json(command: F) -> F:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 import msgspec
 
+from pyv_edge_agent.cli.options import with_place
 from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
 from pyv_edge_agent.cloud_sync.settings import settings_of, uploader_of
@@ -22,25 +23,11 @@ from pyv_edge_agent.control import ControlError, NotRunning, ask
 from pyv_edge_agent.enrolled import read_enrolled
 from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.provision import known_device_id
-from pyv_edge_agent.state_dir import DEFAULT, StateDir
+from pyv_edge_agent.state_dir import StateDir
 from pyv_edge_agent.values import values_of
 
 #: of the process that asks, so of no use here: the running agent's stand in its /health
 _OF_A_PROCESS: Final = frozenset({"breaker", "breaker_seconds", "items_lost", "problem"})
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _with_place(command: F) -> F:
-    state = click.option(
-        "--state-dir",
-        envvar="PYV_EDGE_STATE_DIR",
-        default=DEFAULT,
-        show_default=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The device's state directory.",
-    )
-    return state(click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")(command))
 
 
 @click.group()
@@ -49,7 +36,7 @@ def queue() -> None:
 
 
 @queue.command()
-@_with_place
+@with_place
 def stats(state_dir: Path, as_json: bool) -> None:
     """How much waits, since when, and why the last upload failed."""
     with _opened(state_dir) as opened:
@@ -59,7 +46,7 @@ def stats(state_dir: Path, as_json: bool) -> None:
 
 @queue.command()
 @click.option("--limit", type=click.IntRange(1, 10_000), default=10, show_default=True, help="How many items.")
-@_with_place
+@with_place
 def peek(limit: int, state_dir: Path, as_json: bool) -> None:
     """The items that go next, as they are stored: after privacy. They stay where they are."""
     with _opened(state_dir) as opened:
@@ -73,7 +60,7 @@ def peek(limit: int, state_dir: Path, as_json: bool) -> None:
 
 
 @queue.command()
-@_with_place
+@with_place
 def flush(state_dir: Path, as_json: bool) -> None:
     """Upload what waits now: by the running agent, else by this command itself with the live config.
 
@@ -96,7 +83,7 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, the newest first.")
-@_with_place
+@with_place
 def list_dead(limit: int, state_dir: Path, as_json: bool) -> None:
     """Each with what the cloud answered."""
     with _opened(state_dir) as opened:
@@ -112,7 +99,7 @@ def list_dead(limit: int, state_dir: Path, as_json: bool) -> None:
 @dead_letters.command()
 @click.argument("ids", nargs=-1, type=int)
 @click.option("--all", "all_of_them", is_flag=True, help="All of them.")
-@_with_place
+@with_place
 def retry(ids: tuple[int, ...], all_of_them: bool, state_dir: Path, as_json: bool) -> None:
     """Put IDS back into the queue: they are sent again with the next upload."""
     with _opened(state_dir) as opened:
@@ -122,7 +109,7 @@ def retry(ids: tuple[int, ...], all_of_them: bool, state_dir: Path, as_json: boo
 @dead_letters.command()
 @click.argument("ids", nargs=-1, type=int)
 @click.option("--all", "all_of_them", is_flag=True, help="All of them.")
-@_with_place
+@with_place
 def purge(ids: tuple[int, ...], all_of_them: bool, state_dir: Path, as_json: bool) -> None:
     """Forget IDS for good."""
     with _opened(state_dir) as opened:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from pyv_edge_agent.link.address import Address, parse_address
 from pyv_edge_agent.link.interface import LinkError, Listener, Passport, Self
 from pyv_edge_agent.link.keeper import Keeper, Lived
+from pyv_edge_agent.link.kept import KeptLink
 from pyv_edge_agent.link.session import Session, Terms
 from pyv_edge_agent.link.tls import device_context
 from pyvorin_edge import cadence
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 GOODBYE_SECONDS: Final = 2.0
 
 
-class MqttLink:
+class MqttLink(KeptLink[Session]):
     """A `Link` (interface.py). One thread of ours connects and waits; paho's reads and writes."""
 
     def __init__(
@@ -40,62 +40,13 @@ class MqttLink:
         self._passport = passport
         self._clock_ms = clock_ms
         self._monotonic = monotonic
-        self._keeper = Keeper(whereabouts, pace or Pace(), chance=chance, delay_seconds_max=delay_seconds_max)
-        self._session: Session | None = None
-        self._thread: threading.Thread | None = None
-        self._goodbye_seconds = GOODBYE_SECONDS
-
-    @property
-    def is_connected(self) -> bool:
-        """See Link."""
-        session = self._session
-        return session is not None and session.is_up
-
-    def start(self, me: Self, listener: Listener) -> None:
-        """See Link. The first try is made at once."""
-        if self._thread is None:
-            run = self._keeper.run
-            self._thread = threading.Thread(
-                target=run, args=(lambda: self._session_of(me, listener),), name="link", daemon=True
-            )
-            self._thread.start()
-
-    def stop(self, within_seconds: float = 2 * GOODBYE_SECONDS) -> None:
-        """See Link."""
-        self._goodbye_seconds = min(GOODBYE_SECONDS, within_seconds / 2)
-        self._keeper.stop()
-        self._interrupt()
-        if self._thread is not None:
-            self._thread.join(within_seconds)
-
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """See Link."""
-        if (session := self._session) is not None:
-            session.subscribe(topics)
-
-    def unsubscribe(self, topics: Sequence[str]) -> None:
-        """See Link."""
-        if (session := self._session) is not None:
-            session.unsubscribe(topics)
+        keeper = Keeper(whereabouts, pace or Pace(), chance=chance, delay_seconds_max=delay_seconds_max)
+        super().__init__(keeper, GOODBYE_SECONDS)
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool, tag: int | None = None) -> None:
         """See Link."""
         if (session := self._session) is not None:
             session.publish(topic, payload, qos, retain, tag)
-
-    def pace(self, *, keepalive_seconds: int, reconnect_seconds: int) -> None:
-        """See Link."""
-        self._keeper.keepalive_seconds = keepalive_seconds
-        self._keeper.reconnect_seconds = reconnect_seconds
-
-    def go_to(self, whereabouts: Whereabouts) -> None:
-        """See Link."""
-        if self._keeper.go_to(whereabouts):
-            self._interrupt()
-
-    def _interrupt(self) -> None:
-        if (session := self._session) is not None:
-            session.interrupt()
 
     def _session_of(self, me: Self, listener: Listener) -> Lived:
         """One session from connect to end."""

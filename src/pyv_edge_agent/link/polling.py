@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from pyv_edge_agent.link.http import HttpRefused
 from pyv_edge_agent.link.interface import LinkError, Listener, Passport, Self
 from pyv_edge_agent.link.keeper import Keeper, Lived
+from pyv_edge_agent.link.kept import KeptLink
 from pyv_edge_agent.link.line import Line
 from pyv_edge_agent.link.tls import device_context
 from pyv_edge_agent.link.visit import Visit
@@ -24,8 +24,11 @@ logger = logging.getLogger(__name__)
 GOODBYE_SECONDS: Final = 1.0
 
 
-class PollingLink:
-    """A `Link` (interface.py). One thread polls, one runs errands; there are no requests to answer and no goodbye."""
+class PollingLink(KeptLink[Visit]):
+    """A `Link` (interface.py). One thread polls, one runs errands; there are no requests to answer and no goodbye.
+
+    A keepalive over a minute is the time between two polls, for links that cost money.
+    """
 
     def __init__(
         self,
@@ -39,60 +42,13 @@ class PollingLink:
     ) -> None:
         self._passport = passport
         self._monotonic = monotonic
-        self._keeper = Keeper(whereabouts, pace or Pace(), chance=chance, delay_seconds_max=delay_seconds_max)
-        self._visit: Visit | None = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def is_connected(self) -> bool:
-        """See Link."""
-        visit = self._visit
-        return visit is not None and visit.is_up
-
-    def start(self, me: Self, listener: Listener) -> None:
-        """See Link. The first try is made at once."""
-        if self._thread is None:
-            run = self._keeper.run
-            self._thread = threading.Thread(
-                target=run, args=(lambda: self._session_of(me, listener),), name="link", daemon=True
-            )
-            self._thread.start()
-
-    def stop(self, within_seconds: float = 2 * GOODBYE_SECONDS) -> None:
-        """See Link."""
-        self._keeper.stop()
-        self._interrupt()
-        if self._thread is not None:
-            self._thread.join(within_seconds)
-
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """See Link."""
-        if (visit := self._visit) is not None:
-            visit.subscribe(topics)
-
-    def unsubscribe(self, topics: Sequence[str]) -> None:
-        """See Link."""
-        if (visit := self._visit) is not None:
-            visit.unsubscribe(topics)
+        keeper = Keeper(whereabouts, pace or Pace(), chance=chance, delay_seconds_max=delay_seconds_max)
+        super().__init__(keeper, GOODBYE_SECONDS)
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool, tag: int | None = None) -> None:
         """See Link."""
-        if (visit := self._visit) is not None:
+        if (visit := self._session) is not None:
             visit.publish(topic, payload, tag)
-
-    def pace(self, *, keepalive_seconds: int, reconnect_seconds: int) -> None:
-        """See Link: a keepalive over a minute is the time between two polls, for links that cost money."""
-        self._keeper.keepalive_seconds = keepalive_seconds
-        self._keeper.reconnect_seconds = reconnect_seconds
-
-    def go_to(self, whereabouts: Whereabouts) -> None:
-        """See Link."""
-        if self._keeper.go_to(whereabouts):
-            self._interrupt()
-
-    def _interrupt(self) -> None:
-        if (visit := self._visit) is not None:
-            visit.interrupt()
 
     def _session_of(self, me: Self, listener: Listener) -> Lived:
         """One visit from its first answer to its end."""
@@ -105,7 +61,7 @@ class PollingLink:
             visit = Visit(
                 me.device_id, (Line(url, tls), Line(url, tls)), listener, lambda: self._keeper.keepalive_seconds
             )
-            self._visit = visit
+            self._session = visit
             if keeper.stopping or where != keeper.whereabouts:
                 return Lived()
             visit.open()
@@ -133,8 +89,8 @@ class PollingLink:
 
     def _close(self, visit: Visit | None, listener: Listener) -> None:
         was_up = visit is not None and visit.is_up
-        self._visit = None
+        self._session = None
         if visit is not None:
-            visit.close(GOODBYE_SECONDS)
+            visit.close(self._goodbye_seconds)
         if was_up:
             listener.disconnected("the visit is over")

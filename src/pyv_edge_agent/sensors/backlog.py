@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from pyv_edge_agent.sensors.interface import SensorReading
@@ -46,6 +46,31 @@ class Backlog:
             taken = list(self._readings)
             self._readings.clear()
         return taken
+
+
+class Pushed:
+    """What `Pushing` asks of an adapter, by a backlog of its own: `_readings`, which its threads fill."""
+
+    def __init__(self) -> None:
+        self._readings = Backlog()
+
+    @property
+    def backlog(self) -> int:
+        """See Pushing."""
+        return len(self._readings)
+
+    @property
+    def dropped(self) -> int:
+        """See Pushing."""
+        return self._readings.dropped
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See Pushing."""
+        self._readings.listen(wake)
+
+    def take(self) -> Sequence[SensorReading]:
+        """See Pushing."""
+        return self._readings.take()
 
 
 def _nobody() -> None:

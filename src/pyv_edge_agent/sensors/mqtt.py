@@ -8,12 +8,12 @@ import random
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from pyv_edge_agent.sensors.backlog import Backlog
+from pyv_edge_agent.sensors.backlog import Pushed
 from pyv_edge_agent.sensors.interface import SensorError, SensorReading, fault_of
 from pyv_edge_agent.sensors.payload import Extraction, PayloadError
 from pyvorin_edge import cadence
@@ -53,15 +53,15 @@ class BrokerTerms(msgspec.Struct, frozen=True):
         return f"{self.host} port {self.port}"  # never the password
 
 
-class MqttAdapter:
+class MqttAdapter(Pushed):
     """One sensor: what comes under its topic filter, with the topic as metadata."""
 
     def __init__(self, device: Mapping[str, Any], broker: BrokerConnection, *, clock: Callable[[], float]) -> None:
+        super().__init__()
         self._device = device
         self._extraction = Extraction.from_document(device)
         self._broker = broker
         self._clock = clock
-        self._readings = Backlog()
         self._started = False
         #: payloads that are no reading
         self.refused = 0
@@ -96,24 +96,6 @@ class MqttAdapter:
         """See Adapter."""
         why = self._broker.problem if self._started else None
         return None if why is None else f"sensor {self.name!r}: {why}"
-
-    @property
-    def backlog(self) -> int:
-        """See Pushing."""
-        return len(self._readings)
-
-    @property
-    def dropped(self) -> int:
-        """See Pushing."""
-        return self._readings.dropped
-
-    def listen(self, wake: Callable[[], None]) -> None:
-        """See Pushing."""
-        self._readings.listen(wake)
-
-    def take(self) -> Sequence[SensorReading]:
-        """See Pushing."""
-        return self._readings.take()
 
     def start(self) -> None:
         """See Adapter. It connects in a thread of its own, again and again."""

@@ -10,14 +10,14 @@ import logging
 import os
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
-from pyv_edge_agent.sensors.backlog import Backlog
+from pyv_edge_agent.sensors.backlog import Pushed
 from pyv_edge_agent.sensors.interface import Adapter, SensorError, SensorReading, fault_of
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class PluginSettings(msgspec.Struct, frozen=True, kw_only=True):
 Factory = Callable[[PluginSettings], Adapter]
 
 
-class PluginAdapter:
+class PluginAdapter(Pushed):
     """Wraps somebody's adapter. Its thread makes it, starts it, reads it at its interval and stops it."""
 
     def __init__(
@@ -58,6 +58,7 @@ class PluginAdapter:
         monotonic: Callable[[], float],
         find: Callable[[str], Factory] | None = None,
     ) -> None:
+        super().__init__()
         self._plugin = str(device["plugin"])
         self._settings = PluginSettings(
             name=device["name"],
@@ -70,7 +71,6 @@ class PluginAdapter:
         self._poll_interval_seconds = poll_interval_seconds
         self._monotonic = monotonic
         self._find = find or factory_named
-        self._readings = Backlog()
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         self._why: str | None = None
@@ -102,24 +102,6 @@ class PluginAdapter:
         if (began := self._called_at) is not None and self._monotonic() - began > CALL_SECONDS_MAX:
             why = f"plugin {self._plugin!r} has not answered for {self._monotonic() - began:.0f} s"
         return None if why is None else f"sensor {self.name!r}: {why}"
-
-    @property
-    def backlog(self) -> int:
-        """See Pushing."""
-        return len(self._readings)
-
-    @property
-    def dropped(self) -> int:
-        """See Pushing."""
-        return self._readings.dropped
-
-    def listen(self, wake: Callable[[], None]) -> None:
-        """See Pushing."""
-        self._readings.listen(wake)
-
-    def take(self) -> Sequence[SensorReading]:
-        """See Pushing."""
-        return self._readings.take()
 
     def start(self) -> None:
         """See Adapter."""

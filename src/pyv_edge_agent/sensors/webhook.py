@@ -6,14 +6,14 @@ import hmac
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
 from pyv_edge_agent.listening import BoundedHandler, BoundedServer
-from pyv_edge_agent.sensors.backlog import Backlog
+from pyv_edge_agent.sensors.backlog import Pushed
 from pyv_edge_agent.sensors.interface import SensorError, SensorReading, fault_of
 from pyv_edge_agent.sensors.payload import Extraction, PayloadError
 from pyvorin_edge.address import is_loopback
@@ -26,15 +26,15 @@ ROOT: Final = "/readings/"
 _POLL_SECONDS: Final = 0.5
 
 
-class WebhookAdapter:
+class WebhookAdapter(Pushed):
     """One sensor: what is posted to /readings/NAME."""
 
     def __init__(self, device: Mapping[str, Any], listener: WebhookListener, *, clock: Callable[[], float]) -> None:
+        super().__init__()
         self._device = device
         self._extraction = Extraction.from_document(device)
         self._listener = listener
         self._clock = clock
-        self._readings = Backlog()
         self._failure: str | None = None
         self._started = False
         #: readings that were posted and are none
@@ -59,24 +59,6 @@ class WebhookAdapter:
     def failure(self) -> str | None:
         """See Adapter."""
         return self._failure
-
-    @property
-    def backlog(self) -> int:
-        """See Pushing."""
-        return len(self._readings)
-
-    @property
-    def dropped(self) -> int:
-        """See Pushing."""
-        return self._readings.dropped
-
-    def listen(self, wake: Callable[[], None]) -> None:
-        """See Pushing."""
-        self._readings.listen(wake)
-
-    def take(self) -> Sequence[SensorReading]:
-        """See Pushing."""
-        return self._readings.take()
 
     def start(self) -> None:
         """See Adapter."""

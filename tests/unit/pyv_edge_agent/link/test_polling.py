@@ -87,7 +87,7 @@ def link(passport: Passport, door: Doorway, ears: Heard) -> Iterator[PollingLink
     made.start(Self(device_id=DEVICE, boot=1, boot_id="b"), ears)
     until(lambda: made.is_connected, "connected")
     yield made
-    made.stop()
+    made.stop(2.0)
 
 
 def until(condition: Callable[[], bool], what: str, within_seconds: float = 10.0) -> None:
@@ -196,7 +196,7 @@ def test_a_device_that_is_refused_is_not_connected_and_tries_on(desk: Office, li
 def test_it_stops_within_two_seconds_while_the_long_poll_hangs(desk: Office, link: PollingLink) -> None:
     until(lambda: any("wait=" in one for one in desk.asked), "it waits")
     began = time.monotonic()
-    link.stop()
+    link.stop(2.0)
     assert time.monotonic() - began < 2.0
     assert not link.is_connected
 
@@ -212,4 +212,4 @@ def test_without_an_address_it_keeps_trying(passport: Passport, ears: Heard, des
     link.start(Self(device_id=DEVICE, boot=1, boot_id="b"), ears)
     link.go_to(Whereabouts(http=(desk.url,)))
     until(lambda: ears.conns == [1], "connected")
-    link.stop()
+    link.stop(2.0)
