@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import socket
 import ssl
 import threading
@@ -11,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pyv_edge_agent.link.interface import Listener, Self
 from pyv_edge_agent.link.tags import Tags
@@ -20,9 +22,13 @@ from pyvorin_edge.report import Presence
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import PresenceState
 
+logger = logging.getLogger(__name__)
+
 CONNECT_SECONDS: Final = 10.0
 #: What one session may have waiting to be sent; beyond, publishing is dropped.
 QUEUED_MAX: Final = 1000
+#: The largest packet that is taken in; what a device may believe has at most a quarter of it.
+PACKET_BYTES_MAX: Final = 4 * wire.BLOB_BYTES_MAX
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,35 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     conn: int
     #: by which addresses it is opened, for the listener
     whereabouts: Whereabouts
+
+
+class _Client(paho.Client):
+    """paho's, with bounds: what it cannot take ends the connection and never its thread alone, silently."""
+
+    def __init__(self, device_id: str, broke: Callable[[str], None]) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=device_id,
+            clean_session=True,
+            protocol=paho.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        self._broke = broke
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """The thread's work. A malformed packet raises in it (struct.error, UnicodeDecodeError)."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except Exception as why:
+            logger.exception("the broker sent what cannot be read, or could not be served")
+            self._broke(f"{type(why).__name__}: {why}")
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """paho asks for the rest of a packet at once, which may be 256 MiB."""
+        if bufsize > PACKET_BYTES_MAX:
+            raise OSError(errno.EMSGSIZE, f"a packet of {bufsize} bytes, at most {PACKET_BYTES_MAX}")
+        return super()._sock_recv(bufsize)
 
 
 class Session:
@@ -108,13 +143,7 @@ class Session:
             self._tags.sent(info.mid, tag)
 
     def _make_client(self, tls: ssl.SSLContext) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._me.device_id,
-            clean_session=True,
-            protocol=paho.MQTTv311,
-            reconnect_on_failure=False,
-        )
+        client = _Client(self._me.device_id, self._over)
         client.tls_set_context(tls)
         client.connect_timeout = CONNECT_SECONDS
         client.max_queued_messages_set(QUEUED_MAX)
@@ -158,8 +187,11 @@ class Session:
         self._listener.connected(self._terms.conn, self._terms.whereabouts)
 
     def _on_disconnect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        self._over(str(reason))
+
+    def _over(self, why: str) -> None:
         was_up = self.is_up
-        self._why = self._why or str(reason)
+        self._why = self._why or why
         self._ended.set()
         self._heard.set()
         self._released.set()
