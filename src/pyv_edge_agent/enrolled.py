@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,7 +11,7 @@ from pyv_edge_agent.core.memory import Heard, Memory
 from pyv_edge_agent.link.enrol import parse_join
 from pyv_edge_agent.link.interface import LinkError
 from pyv_edge_agent.state_dir import StateDir
-from pyvorin_edge import trust
+from pyvorin_edge import trust, wire
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.report import Join
@@ -35,7 +34,7 @@ class Enrolled(msgspec.Struct, frozen=True):
     @property
     def origins(self) -> frozenset[str]:
         """`host:port` of what the fleet serves over HTTP, under its own CA."""
-        return frozenset(urlsplit(url).netloc for url in self.join.link.http)
+        return frozenset(filter(None, map(_origin_of, self.join.link.http)))
 
 
 def read_enrolled(place: StateDir) -> Enrolled | None:
@@ -88,11 +87,19 @@ def with_join(memory: Memory, join: Join) -> Memory:
     return memory if after == memory else after
 
 
+def _origin_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None  # whoever connects there says what is wrong with it
+
+
 def _channel_of(join: Join) -> str | None:
     """Whose generation the bound is of: the channel of the assignment, which is verified only when it is taken."""
     try:
-        said = json.loads(open_envelope(join.assignment.encode("utf-8")).payload)
-    except (PyvorinError, ValueError):
+        payload = open_envelope(join.assignment.encode("utf-8")).payload
+        said = wire.loads_strict(payload, limit_bytes=wire.ORDER_BYTES_MAX)
+    except PyvorinError:
         return None
     channel = said.get("channel") if isinstance(said, dict) else None
     return channel if isinstance(channel, str) else None

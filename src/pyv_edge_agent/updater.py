@@ -22,6 +22,7 @@ from pyv_edge_agent.disk.slots import SlotKind
 from pyv_edge_agent.link.interface import Link, Self
 from pyv_edge_agent.performer import Disk, Performer, Surroundings
 from pyv_edge_agent.pulse import Beat, unwatched
+from pyvorin_edge import wire
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
@@ -320,8 +321,8 @@ class OTAUpdater:
 def version_in(envelope: bytes) -> str | None:
     """The version that a release's envelope says; it is shown and never obeyed, so it is not verified here."""
     try:
-        said = msgspec.json.decode(open_envelope(envelope).payload)
-    except (PyvorinError, msgspec.DecodeError):
+        said = wire.loads_strict(open_envelope(envelope).payload, limit_bytes=wire.ORDER_BYTES_MAX)
+    except PyvorinError:
         return None
     version = said.get("version") if isinstance(said, dict) else None
     return version if isinstance(version, str) else None

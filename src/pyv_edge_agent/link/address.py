@@ -24,7 +24,7 @@ class Address(msgspec.Struct, frozen=True):
 def parse_address(text: str) -> Address:
     """`host`, `host:port`, `[v6]` or `[v6]:port`, port 8883 if none; LinkError if it is none of them."""
     host, port = _split(text.removeprefix("mqtts://").rstrip("/"))
-    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
         raise LinkError(f"{text!r} is no broker address: write host:port")
     return Address(host, int(port))
 

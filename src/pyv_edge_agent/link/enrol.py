@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -47,9 +49,10 @@ def new_key_pem() -> bytes:
 def fetch_server_ca(api: str, token: EnrolmentToken) -> str:
     """The server CA in PEM whose key the token names; LinkError if the server at `api` has no such CA."""
     body = Https(api, unverified_context()).get("/.well-known/est/cacerts", limit_bytes=BODY_BYTES_MAX)
-    for certificate in _certificates_of(body):
-        if hmac.compare_digest(_spki_sha256(certificate), token.server_ca_spki_sha256):
-            return certificate.public_bytes(Encoding.PEM).decode("ascii")
+    with contextlib.suppress(ValueError, UnsupportedAlgorithm):  # what is in a certificate is read as it is asked for
+        for certificate in _certificates_of(body):
+            if hmac.compare_digest(_spki_sha256(certificate), token.server_ca_spki_sha256):
+                return certificate.public_bytes(Encoding.PEM).decode("ascii")
     raise LinkError(f"{api} is not the server that this token is for: its CA has another key")
 
 
@@ -93,7 +96,7 @@ def fits(certificate_pem: bytes, key_pem: bytes, device_id: str) -> bool:
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         return _name_of(certificate) == device_id and _same_key(certificate, _key_of(key_pem))
-    except (ValueError, LinkError):
+    except (ValueError, UnsupportedAlgorithm, LinkError):
         return False
 
 
@@ -121,14 +124,15 @@ def _csr(device_id: str, key: ec.EllipticCurvePrivateKey) -> bytes:
 def _certificates_of(body: bytes) -> list[x509.Certificate]:
     try:
         return load_der_pkcs7_certificates(base64.b64decode(b"".join(body.split()), validate=True))
-    except (binascii.Error, ValueError) as why:
+    except (binascii.Error, ValueError, UnsupportedAlgorithm) as why:
         raise LinkError(f"the answer is no certs-only PKCS#7 (RFC 7030): {why}") from None
 
 
 def _own_certificate(certificates: list[x509.Certificate], device_id: str, key: ec.EllipticCurvePrivateKey) -> bytes:
-    for certificate in certificates:
-        if _name_of(certificate) == device_id and _same_key(certificate, key):
-            return certificate.public_bytes(Encoding.PEM)
+    with contextlib.suppress(ValueError, UnsupportedAlgorithm):  # what is in a certificate is read as it is asked for
+        for certificate in certificates:
+            if _name_of(certificate) == device_id and _same_key(certificate, key):
+                return certificate.public_bytes(Encoding.PEM)
     raise LinkError(f"the controller sent no certificate for {device_id} by this key")
 
 
@@ -150,7 +154,7 @@ def _spki_sha256(certificate: x509.Certificate) -> str:
 def _key_of(pem: bytes) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as why:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as why:
         raise LinkError(f"device.key cannot be read: {why}; remove it to enrol with a new one") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise LinkError("device.key is no EC key; remove it to enrol with a new one")

@@ -91,6 +91,10 @@ class Errands:
             except LinkError as why:
                 self._failed(why)
                 return
+            except Exception as why:  # the thread's edge: the visit ends too, and another begins
+                logger.exception("an errand broke")
+                self._failed(LinkError(f"an errand broke: {type(why).__name__}"))
+                return
 
     def _until_due(self) -> float | None:
         with self._lock:

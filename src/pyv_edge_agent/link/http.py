@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import io
+import socket
 import ssl
+import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -16,7 +19,12 @@ from pyvorin_edge.errors import WireError
 
 USER_AGENT: Final = "Pyvorin-Edge/1.0"
 STEP_SECONDS: Final = 10.0
+#: For an answer from its first byte to its last, over a slow link too.
+WHOLE_SECONDS: Final = 60.0
 ANSWER_BYTES_MAX: Final = 1024 * 1024
+HEAD_BYTES_MAX: Final = 64 * 1024
+#: of what the controller says about a refusal: it goes into logs
+_DETAIL_LETTERS_MAX: Final = 500
 
 
 class HttpRefused(LinkError):
@@ -63,11 +71,12 @@ class Https:
             self._url.hostname or "", port, timeout=STEP_SECONDS, context=self._tls
         )
         try:
+            connection.response_class = answers_within(WHOLE_SECONDS, limit_bytes)
             connection.request(method, path, body, {"User-Agent": USER_AGENT, **(headers or {})})
             return answer_of(connection.getresponse(), limit_bytes)
         except ssl.SSLCertVerificationError as why:
             raise LinkError(f"{self}: its certificate does not hold: {why.verify_message}") from None
-        except (OSError, http.client.HTTPException) as why:
+        except (OSError, ValueError, http.client.HTTPException) as why:
             raise LinkError(f"{self}: {reason_of(why)}") from None
         finally:
             connection.close()
@@ -88,6 +97,23 @@ def checked(url: str) -> SplitResult:
     if parts.username or parts.path.strip("/") or parts.query:
         raise LinkError(f"https://{parts.hostname}…: only https://host:port, without login, path or query")
     return parts
+
+
+def answers_within(seconds: float, body_bytes: int) -> type[http.client.HTTPResponse]:
+    """What reads the answer to one request, whole within the time and about so many bytes.
+
+    A socket's timeout is for each read alone: a byte now and then would hold who waits for ever. And a chunk of -1
+    bytes is read by http.client to the end, however far that is.
+    """
+    until = time.monotonic() + seconds
+
+    class Bounded(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
+            super().__init__(sock, *args, **more)
+            raw = _Within(sock, self.fp.detach(), until, HEAD_BYTES_MAX + 2 * body_bytes)
+            self.fp = io.BufferedReader(raw)
+
+    return Bounded
 
 
 def answer_of(response: http.client.HTTPResponse, limit_bytes: int) -> Answer:
@@ -113,9 +139,38 @@ def _detail_of(status: int, reason: str, body: bytes) -> str:
     except WireError:
         problem = None
     said = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
-    return f"the controller answered {status} {reason}" + (f": {said}" if isinstance(said, str) else "")
+    told = f"the controller answered {status} {reason}" + (f": {said}" if isinstance(said, str) else "")
+    return " ".join(told[:_DETAIL_LETTERS_MAX].split())
 
 
 def reason_of(why: Exception) -> str:
     """In words, as short as the system has them."""
     return getattr(why, "strerror", None) or str(why) or type(why).__name__
+
+
+class _Within(io.RawIOBase):
+    """What may still be read of a connection."""
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase, until: float, budget: int) -> None:
+        self._connection = connection
+        self._raw = raw
+        self._step_seconds = connection.gettimeout() or STEP_SECONDS
+        self._until = until
+        self._budget = budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._connection.settimeout(min(left, self._step_seconds))
+        with memoryview(buffer)[: self._budget] as room:
+            count = self._raw.readinto(room) if room else 0
+        self._budget -= count or 0
+        return count or 0
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

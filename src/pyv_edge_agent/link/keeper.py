@@ -79,7 +79,7 @@ class Keeper:
         delay: float | None = None  # none = the next delay is a first one
         while not self.stopping:
             move = self._move
-            lived = session()
+            lived = _lived(session)
             if move != self._move:
                 delay = None
                 continue  # other addresses: at once
@@ -95,3 +95,11 @@ class Keeper:
         else:
             after = cadence.next_delay_seconds(delay, self._chance())
         return min(after, self._delay_seconds_max)
+
+
+def _lived(session: Callable[[], Lived]) -> Lived:
+    try:
+        return session()
+    except Exception:  # the thread's edge: a device must not lose its fleet for good
+        logger.exception("a session broke")
+        return Lived()

@@ -9,7 +9,16 @@ import ssl
 import threading
 from collections.abc import Mapping
 
-from pyv_edge_agent.link.http import STEP_SECONDS, USER_AGENT, Answer, answer_of, checked, reason_of
+from pyv_edge_agent.link.http import (
+    STEP_SECONDS,
+    USER_AGENT,
+    WHOLE_SECONDS,
+    Answer,
+    answer_of,
+    answers_within,
+    checked,
+    reason_of,
+)
 from pyv_edge_agent.link.interface import LinkError
 
 
@@ -41,7 +50,7 @@ class Line:
         said = {"User-Agent": USER_AGENT, **(headers or {})}
         try:
             kept = self._connection is not None
-            connection = self._open(timeout_seconds)
+            connection = self._open(timeout_seconds, limit_bytes)
             try:
                 connection.request(method, path, body, said)
                 response = connection.getresponse()
@@ -49,7 +58,7 @@ class Line:
                 if not kept or self._is_cut:
                     raise
                 self._drop()
-                connection = self._open(timeout_seconds)
+                connection = self._open(timeout_seconds, limit_bytes)
                 connection.request(method, path, body, said)
                 response = connection.getresponse()
             return self._read(response, limit_bytes)
@@ -75,7 +84,7 @@ class Line:
         """Let go of the connection; from the thread that asks."""
         self._drop()
 
-    def _open(self, timeout_seconds: float) -> http.client.HTTPSConnection:
+    def _open(self, timeout_seconds: float, limit_bytes: int) -> http.client.HTTPSConnection:
         with self._lock:
             if self._is_cut:
                 raise OSError("cut")
@@ -89,6 +98,7 @@ class Line:
             if self._is_cut:
                 raise OSError("cut")
         connection.sock.settimeout(timeout_seconds)
+        connection.response_class = answers_within(timeout_seconds + WHOLE_SECONDS, limit_bytes)
         return connection
 
     def _read(self, response: http.client.HTTPResponse, limit_bytes: int) -> Answer:

@@ -29,7 +29,7 @@ def client_context(
         raise LinkError("no server CA is known: provision this device again")
     try:
         context.load_verify_locations(cadata="\n".join(ca_pem))
-    except (ssl.SSLError, ValueError) as why:
+    except (ssl.SSLError, ValueError, TypeError) as why:
         raise LinkError(f"the server CA is no certificate in PEM: {why}") from None
     if credentials is not None:
         _load(context, credentials)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from pyv_edge_agent.core.memory import Heard, Memory, State
-from pyv_edge_agent.enrolled import read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
 from pyv_edge_agent.link.interface import LinkError
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge import wire
@@ -87,3 +89,11 @@ def test_what_is_broken_is_named(tmp_path: Path) -> None:
     place.trust_anchor.write_text('{"public_key": "short"}')
     with pytest.raises(TrustError, match=r"trust_anchor\.json"):
         read_trust(place, ())
+
+
+def test_a_join_document_of_a_strange_controller_breaks_nothing() -> None:
+    deep = json.dumps({"payload": base64.b64encode(b"[" * 5500).decode(), "payloadType": "x",
+                       "signatures": [{"keyid": "a", "sig": ""}]})  # fmt: skip
+    strange = replace(JOIN, assignment=deep, link=JoinLink(mqtt=(), http=("http://[",), ca_pem=()))
+    assert with_join(Memory(), strange).state.heard == {}
+    assert Enrolled(strange).origins == frozenset()

@@ -26,7 +26,8 @@ def test_an_address_is_host_and_port(text: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ":8883", "host:", "host:0", "host:65536", "host:x", "::1", "[::1", "[::1]8883", "h:²"]
+    "text",
+    ["", ":8883", "host:", "host:0", "host:65536", "host:x", "::1", "[::1", "[::1]8883", "h:²", "h:" + "9" * 5000],
 )
 def test_what_is_no_address_is_refused_by_name(text: str) -> None:
     with pytest.raises(LinkError, match="write host:port"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,9 @@ def test_a_controller_that_does_not_answer_is_named(desk: Desk) -> None:
 def test_a_join_document_of_another_form_is_refused(body: bytes) -> None:
     with pytest.raises(LinkError, match="not readable"):
         enrol.parse_join(body)
+
+
+@pytest.mark.parametrize("der", ["300b06092a864886f70d010701", "30020500", ""])
+def test_an_answer_that_is_no_certificate_is_refused_in_words(der: str) -> None:
+    with pytest.raises(LinkError, match="no certs-only"):
+        enrol._certificates_of(base64.b64encode(bytes.fromhex(der)))

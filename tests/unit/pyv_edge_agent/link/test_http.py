@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pyv_edge_agent.link import http
 from pyv_edge_agent.link.http import HttpRefused, Https
 from pyv_edge_agent.link.interface import LinkError
+from pyvorin_edge import wire
 from running.desk import Desk, open_desk
+from running.stranger import Part, stranger
 
 
 @pytest.fixture
@@ -83,3 +87,47 @@ def test_only_https_with_a_host_and_nothing_else_is_an_address(url: str) -> None
     with pytest.raises(LinkError) as refused:
         Https(url, ssl.create_default_context())
     assert "secret" not in str(refused.value)
+
+
+def dripping(connection: ssl.SSLSocket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:  # until the client has enough of it
+        connection.sendall(b"x")
+        threading.Event().wait(0.05)
+
+
+def dripping_head(connection: ssl.SSLSocket) -> None:
+    connection.recv(4096)
+    for letter in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000:
+        connection.sendall(bytes([letter]))
+        threading.Event().wait(0.05)
+
+
+def endless_chunk(connection: ssl.SSLSocket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+    while True:
+        connection.sendall(b"x" * 65536)
+
+
+@pytest.mark.parametrize("part", [dripping, dripping_head])
+def test_a_controller_that_answers_byte_by_byte_holds_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: Part
+) -> None:
+    monkeypatch.setattr(http, "WHOLE_SECONDS", 0.3)
+    with stranger(tmp_path, part) as slow, pytest.raises(LinkError, match=r"too long|timed out"):
+        Https(slow.url, slow.tls).get("/v1/a")
+
+
+def test_a_chunk_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with stranger(tmp_path, endless_chunk) as flood, pytest.raises(LinkError):
+        Https(flood.url, flood.tls).get("/v1/a", limit_bytes=1000)
+
+
+def test_a_long_refusal_is_cut_to_one_line(desk: Desk, https: Https) -> None:
+    desk.answers["/v1/a"] = (500, wire.encode({"detail": "very\n" * 10_000}))
+    with pytest.raises(HttpRefused) as refused:
+        https.get("/v1/a")
+    assert len(str(refused.value)) < 600
+    assert "\n" not in str(refused.value)

@@ -84,3 +84,17 @@ def test_other_addresses_are_tried_at_once(waits: list[float]) -> None:
 def test_addresses_take_turns() -> None:
     one = keeper()
     assert [one.next_of(("a", "b")) for _ in range(3)] == ["a", "b", "a"]
+
+
+def test_a_session_that_breaks_is_followed_by_another(waits: list[float]) -> None:
+    broken = keeper()
+    left = [RuntimeError("can't start new thread"), MemoryError()]
+
+    def session() -> Lived:
+        if left:
+            raise left.pop()
+        broken.stop()
+        return Lived()
+
+    broken.run(session)
+    assert waits[:2] == [4.0, 6.5]
