@@ -31,6 +31,8 @@ ANSWER_SECONDS: Final = 40.0
 TRANSFER_SECONDS: Final = 5.0
 #: Questions at one time; one more waits in the socket's own queue.
 CLIENTS_MAX: Final = 8
+#: After a question that could not be taken: whatever the machine lacks is not there sooner.
+REST_SECONDS: Final = 1.0
 _PEER: Final = struct.Struct("3i")
 
 Verbs = Mapping[str, Callable[[Mapping[str, Any]], Any]]
@@ -101,6 +103,7 @@ class ControlServer:
         self._allowed = {0, os.geteuid() if owner is None else owner}
         self._transfer_seconds = transfer_seconds
         self._slots = threading.BoundedSemaphore(CLIENTS_MAX)
+        self._ending = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX)
         with _near(path) as name:
             path.unlink(missing_ok=True)  # of a killed agent: the lock says that there is no other
@@ -118,19 +121,29 @@ class ControlServer:
 
     def stop(self) -> None:
         """Answer no more."""
+        self._ending.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
     def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             self._slots.acquire()
             try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return  # stopped
+                self._admit_one()
+            except (OSError, RuntimeError) as why:  # stopped; or no descriptor, no thread to be had just now
+                self._slots.release()
+                if not self._ending.wait(REST_SECONDS):
+                    logger.error("a command could not be taken: %s", why)
+
+    def _admit_one(self) -> None:
+        connection, _ = self._socket.accept()
+        try:
             threading.Thread(target=self._serve, args=(connection,), name="control-client", daemon=True).start()
+        except RuntimeError:
+            connection.close()
+            raise
 
     def _serve(self, connection: socket.socket) -> None:
         try:

@@ -5,6 +5,8 @@ There are never more than a few at once: a hanging or hostile client costs a slo
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import http.server
 import io
 import json
@@ -13,7 +15,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -23,6 +25,9 @@ HEAD_BYTES_MAX: Final = 16 * 1024
 #: Whole request, from its first byte to the answer's last, without the time the agent itself takes.
 REQUEST_SECONDS_MAX: Final = 10.0
 CONNECTIONS_MAX: Final = 16
+#: How long one that is cut off may take to give its slot up.
+_CUT_SECONDS: Final = 0.5
+_NO_ROOM_SECONDS: Final = 0.1
 #: Of a body that is refused, so that the client reads the answer rather than a reset.
 _DISCARDED_BYTES_MAX: Final = 8 * 1024 * 1024
 
@@ -41,14 +46,31 @@ class BoundedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.request_seconds = request_seconds
         self._slots = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        self.silent = _Silent()
         super().__init__((host, port), handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread of its own, if there is a slot; else the connection is closed."""
-        if self._slots.acquire(blocking=False):
+        """In a thread of its own. If there is no slot, who came first and has not said all gives way."""
+        if not self._slots.acquire(blocking=False):
+            self.silent.cut_oldest()
+            if not self._slots.acquire(timeout=_CUT_SECONDS):
+                self.shutdown_request(request)
+                return
+        try:
             super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        except RuntimeError:  # no thread to be had just now
+            self._slots.release()
+            raise
+
+    def get_request(self) -> tuple[Any, Any]:
+        """The next connection. Where no descriptor is left it stays waiting, and would be asked for without rest."""
+        try:
+            return super().get_request()
+        except OSError as why:
+            if why.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                logger.error("a connection could not be taken: %s", why.strerror)
+                time.sleep(_NO_ROOM_SECONDS)
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """The thread's work."""
@@ -73,7 +95,8 @@ class BoundedHandler(http.server.BaseHTTPRequestHandler):
     def setup(self) -> None:
         """The bounds of this connection."""
         super().setup()
-        self._input = _Bounded(self.connection, time.monotonic() + self.server.request_seconds, HEAD_BYTES_MAX)
+        until = time.monotonic() + self.server.request_seconds
+        self._input = _Bounded(self.connection, until, HEAD_BYTES_MAX, self.server.silent)
         self.rfile = io.BufferedReader(self._input)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
@@ -127,11 +150,40 @@ class BoundedHandler(http.server.BaseHTTPRequestHandler):
         return bytes(kept)
 
 
+class _Silent:
+    """Connections that have not said all yet, and until when they may take."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[socket.socket, float] = {}
+
+    @contextlib.contextmanager
+    def waiting(self, connection: socket.socket, until: float) -> Iterator[None]:
+        """Within, the agent waits for this client, and may cut it off."""
+        with self._lock:
+            self._waiting[connection] = until
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting.pop(connection, None)
+
+    def cut_oldest(self) -> None:
+        """End the one that came first; its thread then finds it at its end."""
+        with self._lock:
+            oldest = min(self._waiting, key=self._waiting.__getitem__, default=None)
+            if oldest is not None:
+                del self._waiting[oldest]
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+
+
 class _Bounded(io.RawIOBase):
     """What may be read of a connection: until a deadline, and so many bytes; beyond that it is at its end."""
 
-    def __init__(self, connection: socket.socket, until: float, budget: int) -> None:
+    def __init__(self, connection: socket.socket, until: float, budget: int, silent: _Silent) -> None:
         self._connection = connection
+        self._silent = silent
         self._until = until
         self.budget = budget
 
@@ -143,6 +195,9 @@ class _Bounded(io.RawIOBase):
         if remaining <= 0:
             raise TimeoutError("the request took too long")
         self._connection.settimeout(remaining)
-        count = self._connection.recv_into(buffer, min(len(buffer), self.budget)) if self.budget else 0
+        if not self.budget:
+            return 0
+        with self._silent.waiting(self._connection, self._until):
+            count = self._connection.recv_into(buffer, min(len(buffer), self.budget))
         self.budget -= count
         return count

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -184,3 +187,30 @@ def test_the_socket_of_a_killed_agent_is_taken_over(tmp_path: Path) -> None:
     assert ask(tmp_path / "agent.sock", "echo") == {}
     server.stop()
     assert not (tmp_path / "agent.sock").exists()
+
+
+def test_a_server_without_descriptors_answers_again_once_there_are_some(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "REST_SECONDS", 0.05)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    waiting = _connected(path)  # takes the accept that is under way
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 8, hard))
+    try:
+        asking = [socket.socket(socket.AF_UNIX)]
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        os.close(taken.pop())
+        with control._near(path) as name:
+            asking[0].connect(name)
+        taken.append(os.dup(0))
+        threading.Event().wait(0.2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+    assert ask(path, "echo") == {}
+    waiting.close()
+    asking[0].close()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pyv_edge_agent.listening import BoundedHandler, BoundedServer
+from pyv_edge_agent.listening import CONNECTIONS_MAX, BoundedHandler, BoundedServer
 
 
 class Echo(BoundedHandler):
@@ -57,3 +57,25 @@ def test_what_is_out_of_bounds_is_told(server: BoundedServer, request_: bytes, s
 
 def test_a_client_that_does_not_go_on_is_cut_off(server: BoundedServer) -> None:
     assert said(server, b"POST / HTTP/1.1\r\nContent-Le") == b""
+
+
+def test_those_who_are_silent_give_way_to_who_speaks(server: BoundedServer) -> None:
+    server.request_seconds = 60.0
+    address = ("127.0.0.1", server.server_address[1])
+    silent = [socket.create_connection(address, timeout=10) for _ in range(2 * CONNECTIONS_MAX)]
+    for connection in silent:
+        connection.sendall(b"POST / HT")
+    assert said(server, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi").endswith(b"\r\n\r\nhi")
+    for connection in silent:
+        connection.close()
+
+
+def test_a_thread_that_cannot_be_had_costs_no_slot(server: BoundedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(2 * CONNECTIONS_MAX):
+            assert said(server, b"") == b""
+    assert said(server, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi").endswith(b"\r\n\r\nhi")
