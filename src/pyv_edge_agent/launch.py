@@ -119,7 +119,7 @@ def _value_of(words: Sequence[str], option: str) -> str | None:
 
 def _up_seconds() -> int:
     said = os.environ.get(UP_SECONDS_VARIABLE, "")
-    return int(said) if said.isdecimal() and int(said) > 0 else UP_SECONDS
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 7 and int(said) > 0 else UP_SECONDS
 
 
 def _machine_boot_id() -> str:

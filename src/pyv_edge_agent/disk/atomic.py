@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -11,6 +12,8 @@ from typing import Final
 
 #: Owner only: what lies in a state directory is nobody else's.
 PRIVATE: Final = 0o600
+#: How many broken files of one name are kept for a person to look at.
+ASIDE_MAX: Final = 5
 
 
 class DiskError(Exception):
@@ -36,11 +39,13 @@ def write_durably(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
 
     A symbolic link is followed, so that it stays one.
     """
-    path = path.resolve()
     try:
+        path = path.resolve()
         _replace(path, data, mode)
     except OSError as why:
         raise DiskError(path, "write", why) from None
+    except RuntimeError:  # as Path.resolve tells of links that go round
+        raise DiskError(path, "write", OSError(errno.ELOOP, os.strerror(errno.ELOOP))) from None
 
 
 def mode_of(path: Path, otherwise: int = PRIVATE) -> int:
@@ -65,25 +70,28 @@ def remove_durably(path: Path) -> None:
     """Remove a file, if it is there."""
     try:
         path.unlink()
+        sync_directory(path.parent)
     except FileNotFoundError:
         return
     except OSError as why:
         raise DiskError(path, "remove", why) from None
-    sync_directory(path.parent)
 
 
 def move_aside(path: Path, suffix: str) -> Path:
-    """Rename a file within its directory to the first free `<name>.<suffix>[-n]`, and return that path."""
+    """Rename a file within its directory to the first free `<name>.<suffix>[-n]`, and return that path.
+
+    The last place is used again: a card that breaks a file daily for years must not fill up with them.
+    """
     aside = path.with_name(f"{path.name}.{suffix}")
     count = 1
-    while aside.exists():
+    while count < ASIDE_MAX and aside.exists():
         count += 1
         aside = path.with_name(f"{path.name}.{suffix}-{count}")
     try:
         os.replace(path, aside)
+        sync_directory(path.parent)
     except OSError as why:
         raise DiskError(path, "set aside", why) from None
-    sync_directory(path.parent)
     return aside
 
 

@@ -20,9 +20,15 @@ CONFIG_BYTES_MAX: Final = wire.BLOB_BYTES_MAX
 #: How tomllib and json end their messages. The second kind of end has no place of its own.
 _PLACE: Final = re.compile(r"(?: \(at|:) line (\d+),? column (\d+)(?:\)| \(char \d+\))$")
 _AT_END: Final = re.compile(r" \(at end of document\)$")
-#: A dotted key at a line's start that nests beyond DEPTH_MAX: tomllib needs 16 s for one of 64 KiB.
 _KEY_PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
-_DEEP_KEY: Final = re.compile(rf"^[ \t]*(?:{_KEY_PART}[ \t]*\.[ \t]*){{{wire.DEPTH_MAX}}}", re.MULTILINE)
+_DOTTED: Final = rf"(?:{_KEY_PART}[ \t]*\.[ \t]*)"
+#: A dotted key at a line's start that nests beyond DEPTH_MAX, or of a header or inline table that nests far beyond:
+#: tomllib needs 16 s for one of 64 KiB.
+_DEEP_KEY: Final = re.compile(
+    rf"^[ \t]*{_DOTTED}{{{wire.DEPTH_MAX}}}|^[ \t]*\[\[?[ \t]*{_DOTTED}{{256}}"
+    rf"|[{{,][ \t]*{_DOTTED}{{256,}}{_KEY_PART}[ \t]*=",
+    re.MULTILINE,
+)
 
 
 def parse(data: bytes, format: ConfigFormat) -> dict[str, Any]:

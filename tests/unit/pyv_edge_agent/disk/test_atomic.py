@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from pyv_edge_agent.disk import atomic
-from pyv_edge_agent.disk.atomic import DiskError, mode_of, move_aside, read_bytes, remove_durably, write_durably
+from pyv_edge_agent.disk.atomic import (
+    ASIDE_MAX,
+    DiskError,
+    mode_of,
+    move_aside,
+    read_bytes,
+    remove_durably,
+    write_durably,
+)
 
 
 def test_a_file_is_replaced_whole_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -91,3 +99,17 @@ def test_what_a_power_cut_left_half_written_is_swept_away(tmp_path: Path) -> Non
     (tmp_path / "state").write_bytes(b"whole")
     atomic.sweep_temporaries(tmp_path)
     assert [left.name for left in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_card_that_breaks_a_file_for_years_does_not_fill_up_with_them(tmp_path: Path) -> None:
+    for number in range(3 * ASIDE_MAX):
+        (tmp_path / "state").write_bytes(b"%d" % number)
+        last = move_aside(tmp_path / "state", "corrupt")
+    assert len(list(tmp_path.iterdir())) == ASIDE_MAX
+    assert last.read_bytes() == b"%d" % (3 * ASIDE_MAX - 1)
+
+
+def test_links_that_go_round_are_a_fault_of_the_disk_like_others(tmp_path: Path) -> None:
+    (tmp_path / "state").symlink_to(tmp_path / "state")
+    with pytest.raises(DiskError, match="cannot write"):
+        write_durably(tmp_path / "state", b"new")

@@ -22,7 +22,14 @@ def test_what_is_written_is_read(tmp_path: Path, launch: Launch) -> None:
     assert read_launch(tmp_path) == launch
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"7", b'{"good": 7, "no": 1}', b'{"fallen": [1]}', b"\xff"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"{", b"[]", b"7", b'{"good": 7, "no": 1}', b'{"good": 7}', b'{"good": "../../etc"}', b'{"trial": [1]}',
+        b'{"starts": "3"}', b'{"starts": -1}', b'{"machine_boot_id": 1}', b'{"fallen": [1]}', b'{"fallen": [1, 2, 3]}',
+        b'{"fallen": ["x", 1, null]}', b"\xff", b"[" * 5000,
+    ],
+)  # fmt: skip
 def test_what_cannot_be_understood_counts_as_none(tmp_path: Path, data: bytes) -> None:
     (tmp_path / LAUNCH_FILE).write_bytes(data)
     assert read_launch(tmp_path) == Launch()
