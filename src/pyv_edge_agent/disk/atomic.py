@@ -26,9 +26,12 @@ class DiskError(Exception):
 
 
 def private_dir(path: Path) -> Path:
-    """Make `path` (with parents) and return it; one made here may be entered by its owner alone."""
+    """Make `path` (with parents) and return it; one made here may be entered by its owner alone.
+
+    Its name is durable when this returns: what is written into it durably would be lost with it.
+    """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path)
     except OSError as why:
         raise DiskError(path, "make the directory", why) from None
     return path
@@ -109,6 +112,15 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make(path: Path) -> None:
+    if path.is_dir():
+        return
+    if path != path.parent:
+        _make(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(path.parent)
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

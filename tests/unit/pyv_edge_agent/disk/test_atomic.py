@@ -53,6 +53,14 @@ def test_a_directory_that_is_none_is_a_clear_error(tmp_path: Path) -> None:
         atomic.private_dir(tmp_path / "file" / "below")
 
 
+def test_the_name_of_a_directory_that_is_made_is_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(atomic, "sync_directory", synced.append)
+    for _ in range(2):
+        atomic.private_dir(tmp_path / "store" / "blobs")
+    assert synced == [tmp_path, tmp_path / "store"]
+
+
 def test_the_bytes_are_synced_before_the_name_and_the_directory_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
