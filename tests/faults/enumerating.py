@@ -1,0 +1,107 @@
+"""Cuts a story at every step, in every way of the model, and asks of each start what must hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from faults.cutting import Count, Cut, Recording, quiet, record, start_from, told_before
+from faults.machine import Machine
+from faults.stories import Site, Story
+from pyv_edge_agent.core.launching import INSTALLED, Launch
+from pyv_edge_agent.core.update import phase_of
+from pyv_edge_agent.disk.bundles import CURRENT
+from pyv_edge_agent.disk.launch_file import BUNDLES, code_of, read_launch
+from pyvorin_edge.config.formats import parse, sniff
+from pyvorin_edge.identity import digest_of
+from pyvorin_edge.packaging.verifier import verify_bundle
+from pyvorin_edge.report import Report
+from pyvorin_edge.vocabulary import Phase
+
+
+def enumerate_cuts(story: Story, place: Path) -> Count:
+    """Every point of a story, run; AssertionError names the first that does not hold."""
+    site = Site(place / "device")
+    with quiet():
+        story.ready(site)
+
+        def act() -> None:
+            story.act(site)
+            site.machine.until(lambda: story.over(site, site.machine), story.name)
+
+        recording = record(site.machine, act)
+        every_start(story, site, recording, recording.cuts.values(), place / "after")
+    return recording.count
+
+
+def every_start(story: Story, site: Site, recording: Recording, cuts: Iterable[Cut], root: Path) -> None:
+    """Start from each disk."""
+    for cut in cuts:
+        machine = start_from(cut, recording, site.world, root)
+        try:
+            holds(story, site, machine, told_before(cut, recording))
+        except Exception as why:
+            raise AssertionError(f"{story.name}: power gone at {cut.what}: {type(why).__name__}: {why}") from why
+        recording.count.run += 1
+
+
+def holds(story: Story, site: Site, machine: Machine, told: list[Report]) -> None:
+    """It starts, runs one release whole, forgot nothing that it told, and comes to the story's end."""
+    said = len(machine.reports())
+    machine.start()
+    whole(site, machine)
+    remembers(machine, told)
+    machine.until(lambda: story.over(site, machine), story.name)
+    whole(site, machine)
+    rests(machine)
+    later = machine.reports()[said:]
+    assert later, "it says nothing any more"
+    boots = max((report.boot for report in told), default=0)
+    assert min(report.boot for report in later) > boots, "a start bears a number that another one told"
+
+
+def whole(site: Site, machine: Machine) -> None:
+    """Live file, launcher's file, running code, and what was loaded are all of the release that memory names."""
+    wanted = machine.wanted
+    live = machine.place.config.read_bytes()
+    assert digest_of(live) == wanted.file, "the live file is another's"
+    assert wanted.release is None or wanted.release in site.releases.values(), "a release that nobody made"
+    loaded = machine.applied.get("windows", {}).get("default_size")
+    assert loaded == parse(live, sniff(live))["windows"]["default_size"], "something else was loaded"
+    slot = wanted.slot or INSTALLED
+    assert read_launch(machine.root).slot == slot, "the launcher would start other code"
+    assert code_of(machine.root, slot) == machine.code, "other code runs"
+    if wanted.slot is not None:
+        verify_bundle(machine.root / BUNDLES / wanted.slot, wanted.slot, machine.running.device.trust)
+
+
+def remembers(machine: Machine, told: list[Report]) -> None:
+    """What was told to the fleet is not taken back."""
+    if not told:
+        return
+    state, trust = machine.running.device.memory.state, machine.running.device.trust
+    last = told[-1]
+    assert state.boot > last.boot, "a start is not counted"
+    assert trust.version >= last.trust, "a trust document is forgotten"
+    if state.epoch == last.epoch:
+        heard = state.heard.get("stable")
+        assert heard is not None, "what was heard is forgotten"
+        assert heard.generation >= last.generation, "a generation is forgotten"
+        assert state.floor >= last.floor, "a floor is forgotten"
+    if last.result is not None:
+        assert state.result is not None, "a result is forgotten"
+        assert state.result.at >= last.result.at, "an older result is back"
+
+
+def rests(machine: Machine) -> None:
+    """Nothing is on trial, half done or left over."""
+    memory = machine.running.device.memory
+    assert phase_of(memory) is Phase.SETTLED
+    assert memory.committed is not None
+    slot = memory.committed.slot or INSTALLED
+    assert read_launch(machine.root) == Launch(good=slot), f"the launcher's file: {read_launch(machine.root)}"
+    link = machine.root / CURRENT
+    assert (os.readlink(link) if link.is_symlink() else None) == (None if slot == INSTALLED else str(BUNDLES / slot))
+    assert not (machine.root / "pending").exists()
+    assert not (machine.root / "trial").exists()
