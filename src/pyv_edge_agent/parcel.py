@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -45,7 +44,7 @@ def ask_parcel(taker: Taker, args: Mapping[str, Any]) -> dict[str, Any]:
     """The control socket's `parcel`: {"parcel": base64} → status, sentence, and where the device stands then."""
     try:
         data = base64.b64decode(str(args["parcel"]), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one; letters beyond ASCII are another
         status, said = 422, "not a parcel: it came broken"
     else:
         status, said = take_parcel(taker, data)

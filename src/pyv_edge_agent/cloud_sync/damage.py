@@ -23,8 +23,13 @@ Identity = tuple[int, int]
 """Device and inode: which file it is, whatever its name."""
 
 
-def is_damage(why: sqlite3.Error) -> bool:
-    """Whether the file is broken, and not merely busy, full or forbidden."""
+def is_damage(why: Exception) -> bool:
+    """Whether the file is broken, and not merely busy, full or forbidden.
+
+    A schema with a flipped bit is told of by SQLite in its own broken words, which Python then cannot read.
+    """
+    if isinstance(why, UnicodeDecodeError):
+        return True
     code = getattr(why, "sqlite_errorcode", None)
     return code is not None and (code & 0xFF in _BROKEN or code in _UNREADABLE)
 

@@ -71,7 +71,7 @@ class Database:
             for left in reversed(range(_TRIES)):
                 try:
                     result = self._transact(work, begin)
-                except (sqlite3.Error, OSError) as why:
+                except (sqlite3.Error, OSError, UnicodeDecodeError) as why:
                     self._mend(why, left)
                     continue
                 # Another process may have set the file aside while we wrote to it: then it went with it.
@@ -122,16 +122,16 @@ class Database:
             raise
         return db
 
-    def _mend(self, why: sqlite3.Error | OSError, left: int) -> None:
+    def _mend(self, why: sqlite3.Error | OSError | UnicodeDecodeError, left: int) -> None:
         """Set a broken file aside so that the work can be done again; else raise what was wrong as a QueueError."""
-        if isinstance(why, sqlite3.Error) and damage.is_damage(why) and self._quarantine and left:
+        if damage.is_damage(why) and self._quarantine and left:
             self._disconnect()
             self._begin_anew(why)
             return
         kind = QueueFull if isinstance(why, sqlite3.Error) and damage.is_full(why) else QueueError
         raise kind(f"queue {self.path}: {why}") from why
 
-    def _begin_anew(self, why: sqlite3.Error) -> None:
+    def _begin_anew(self, why: Exception) -> None:
         try:
             aside = damage.set_aside(self.path, self._identity)
         except OSError as fault:
