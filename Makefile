@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 UV := $(BIN)/uv
 DEMO ?=
+EXAMPLES ?= 5000
 FOOTPRINT ?=
 # of the device that a package is for: amd64 or arm64
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 # agents and brokers are mostly waited for: more workers than cores, whole files each
 WORKERS ?= 4
-TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults)
+TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults tests/fuzz)
 
-.PHONY: help setup demo test unit conformance system test-tools check reference lock docs agent-package agent-bundle bench-footprint clean
+.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -43,6 +44,10 @@ conformance: setup ## the device's rules 1 to 15, against the bare core and a re
 
 system: setup test-tools ## the tour and the rest against a running demo
 	@$(BIN)/python -m pytest tests/system
+
+fuzz: setup      ## every parser, long: EXAMPLES=20000 a property, with the seed that says where it looked
+	@seed=$${SEED:-$$RANDOM}; echo "fuzz: SEED=$$seed EXAMPLES=$(EXAMPLES)" >&2; \
+	  PYV_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 0 --hypothesis-seed=$$seed tests/fuzz
 
 test-tools:      ## what tests need beside Python: curl (the article's script), chromium (the page), as root by apt
 	@missing=; command -v curl >/dev/null || missing="curl"; \
