@@ -8,8 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from pyv_edge_agent.core.memory import Heard, Memory
-from pyv_edge_agent.link.enrol import parse_join
 from pyv_edge_agent.link.interface import LinkError
+from pyv_edge_agent.link.join import parse_join
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge import trust, wire
 from pyvorin_edge.envelope import open_envelope

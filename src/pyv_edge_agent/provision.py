@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from pyv_edge_agent.disk.atomic import private_dir, read_bytes, write_durably
-from pyv_edge_agent.link import enrol
+from pyv_edge_agent.link.join import parse_join
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge import trust, wire
 from pyvorin_edge.config.document import problems, with_defaults
@@ -119,6 +119,8 @@ def provision_offline(directory: Path, device_id: DeviceId, trust_anchor: bytes,
     if installed is None:
         steps.keep(place.trust_anchor, trust_anchor)
     if read_bytes(place.credentials.key) is None:
+        from pyv_edge_agent.link import enrol  # X.509 costs 2 MiB, and the agent needs this module for its id
+
         steps.keep(place.credentials.key, enrol.new_key_pem())
     steps.keep(place.config, config, replace=False)
     return Provisioned(
@@ -158,6 +160,8 @@ class _Steps:
 
     def certificate(self, device_id: DeviceId, api: str, token: Callable[[], EnrolmentToken]) -> str:
         """Key and certificate; the server CA that was pinned."""
+        from pyv_edge_agent.link import enrol  # as above
+
         paths = self.place.credentials
         key = read_bytes(paths.key)
         if key is None:
@@ -175,6 +179,8 @@ class _Steps:
 
     def join(self, device_id: DeviceId, api: str, ca_pem: str) -> Join:
         """The join document, believed only if its trust chain follows from the anchor that is or gets installed."""
+        from pyv_edge_agent.link import enrol  # as above
+
         join, body = enrol.fetch_join(api, ca_pem, device_id, self.place.credentials)
         anchor = read_bytes(self.place.trust_anchor) or wire.encode({"public_key": join.trust_anchor}) + b"\n"
         believed = trust.advance_all(trust.parse_anchor(anchor), tuple(text.encode() for text in join.trust))
@@ -187,7 +193,7 @@ class _Steps:
 
 
 def _differs(stored: bytes | None, join: Join) -> bool:
-    return stored is None or enrol.parse_join(stored) != join
+    return stored is None or parse_join(stored) != join
 
 
 def _with(document: Any, path: tuple[str, ...], setting: Setting) -> Any:

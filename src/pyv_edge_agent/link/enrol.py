@@ -10,7 +10,6 @@ import binascii
 import contextlib
 import hmac
 
-import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -26,15 +25,13 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_ce
 
 from pyv_edge_agent.link.http import HttpRefused, Https
 from pyv_edge_agent.link.interface import Credentials, LinkError, Passport
+from pyv_edge_agent.link.join import JOIN_BYTES_MAX, parse_join
 from pyv_edge_agent.link.tls import client_context, device_context, unverified_context
-from pyvorin_edge import wire
 from pyvorin_edge.enrolment import EnrolmentToken
-from pyvorin_edge.errors import WireError
 from pyvorin_edge.report import Join
 from pyvorin_edge.trust import Link as Whereabouts
 
 BODY_BYTES_MAX = 64 * 1024
-JOIN_BYTES_MAX = 1024 * 1024
 
 
 class EnrolmentRefused(LinkError):
@@ -105,14 +102,6 @@ def fetch_join(api: str, server_ca_pem: str, device_id: str, credentials: Creden
     https = Https(api, client_context([server_ca_pem], credentials))
     body = https.get(f"/v1/devices/{device_id}/join", limit_bytes=JOIN_BYTES_MAX)
     return parse_join(body), body
-
-
-def parse_join(body: bytes) -> Join:
-    """A join answer, or the stored one; LinkError names the field."""
-    try:
-        return wire.decode(body, Join, limit_bytes=JOIN_BYTES_MAX)
-    except (WireError, msgspec.ValidationError) as why:
-        raise LinkError(f"the join document is not readable: {why}") from None
 
 
 def _csr(device_id: str, key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -83,12 +83,6 @@ def test_a_controller_that_does_not_answer_is_named(desk: Desk) -> None:
         enrol.fetch_server_ca("https://127.0.0.1:1", desk.token)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"v":2}', b"\xff"])
-def test_a_join_document_of_another_form_is_refused(body: bytes) -> None:
-    with pytest.raises(LinkError, match="not readable"):
-        enrol.parse_join(body)
-
-
 @pytest.mark.parametrize("der", ["300b06092a864886f70d010701", "30020500", ""])
 def test_an_answer_that_is_no_certificate_is_refused_in_words(der: str) -> None:
     with pytest.raises(LinkError, match="no certs-only"):
