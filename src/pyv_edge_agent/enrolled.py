@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -64,7 +65,22 @@ def read_trust(place: StateDir, documents: tuple[bytes, ...]) -> Trust:
         return Trust(anchor_key=b"", roles={role: trust.Keys({}, 1) for role in Role})
     except OSError as why:
         raise trust.TrustError(f"{place.trust_anchor}: cannot be read: {why.strerror}") from None
+    if _kept(place.trust_proof) == trust.proof_of(anchor, documents):
+        known = trust.verified_before(anchor, documents)
+        if known is not None:
+            return known
     return trust.advance_all(trust.parse_anchor(anchor), documents)
+
+
+def proof_to_keep(place: StateDir, documents: tuple[bytes, ...]) -> bytes | None:
+    """What `trust_proof` must say once `read_trust` believed those documents; none if it says so already."""
+    if not documents:
+        return None
+    try:
+        proof = trust.proof_of(place.trust_anchor.read_bytes(), documents)
+    except OSError:
+        return None
+    return None if _kept(place.trust_proof) == proof else proof.encode("ascii")
 
 
 def with_join(memory: Memory, join: Join) -> Memory:
@@ -103,3 +119,10 @@ def _channel_of(join: Join) -> str | None:
         return None
     channel = said.get("channel") if isinstance(said, dict) else None
     return channel if isinstance(channel, str) else None
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -33,7 +34,7 @@ from pyv_edge_agent.disk.history import History
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
-from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.enrolled import Enrolled, proof_to_keep, read_enrolled, read_server_ca, read_trust, with_join
 from pyv_edge_agent.link.choosing import LinkKind, make_link
 from pyv_edge_agent.link.fetching import fetch_topic
 from pyv_edge_agent.link.interface import Link, Passport
@@ -194,6 +195,7 @@ class EdgeAgent:
             limits=self._options.limits,
         )
         device = wake(facts, memory, read_trust(self._place, memory.trust))
+        self._keep_proof(memory.trust)
         key = self._device_key()
         self._queue = queue = CloudSyncQueue(self._place.queue, device_id=device_id, synced=self._clock.is_synced)
         self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log, self.pulse)
@@ -207,6 +209,13 @@ class EdgeAgent:
         self._control = ControlServer(self._place.socket, self._verbs())
         self._control.start()
         logger.info("%s started (%s)", device_id, facts.agent_version)
+
+    def _keep_proof(self, documents: tuple[bytes, ...]) -> None:
+        """What was verified is not verified again at each start: python-tuf costs 2 MiB for as long as we run."""
+        proof = proof_to_keep(self._place, documents)
+        if proof is not None:
+            with contextlib.suppress(DiskError):  # full: then the next start verifies again
+                write_durably(self._place.trust_proof, proof)
 
     def _make_updater(self, device: Device, journal: Journal, key: bytes, enrolled: Enrolled | None) -> OTAUpdater:
         daily = self._daily

@@ -44,6 +44,11 @@ class StateDir:
         return self.root / "trust_anchor.json"
 
     @property
+    def trust_proof(self) -> Path:
+        """Which chain of trust documents was verified already (`pyvorin_edge.trust.proof_of`)."""
+        return self.root / "trust_proof"
+
+    @property
     def join(self) -> Path:
         """The controller's answer at enrolment."""
         return self.root / "join.json"

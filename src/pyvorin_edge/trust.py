@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -106,18 +108,7 @@ def advance(trust: Trust, document: bytes) -> Trust:
         raise TrustError(f"it is for fleet {extra.fleet!r}, this is {trust.fleet!r}")
     if extra.epoch < trust.epoch:
         raise TrustError(f"epoch {extra.epoch} is below {trust.epoch}")
-    return Trust(
-        anchor_key=trust.anchor_key,
-        version=following.signed.version,
-        document=document,
-        fleet=extra.fleet,
-        epoch=extra.epoch,
-        floor=extra.floor,
-        link=extra.link,
-        revoked_releases=frozenset(extra.revoked_releases),
-        expires_at=int(following.signed.expires.timestamp() * 1000),
-        roles={role: _keys_of(following.signed, name) for role, name in ROLE_NAMES.items()},
-    )
+    return _trust_of(trust.anchor_key, document, following.signed, extra)
 
 
 def advance_all(trust: Trust, documents: tuple[bytes, ...]) -> Trust:
@@ -126,6 +117,27 @@ def advance_all(trust: Trust, documents: tuple[bytes, ...]) -> Trust:
         if _version_of(document) > trust.version:
             trust = advance(trust, document)
     return trust
+
+
+def proof_of(anchor: bytes, documents: tuple[bytes, ...]) -> str:
+    """What stands for "this chain was verified from this anchor file": whoever kept it need not do so again."""
+    parts = [hashlib.sha256(part).digest() for part in (anchor, *documents)]
+    return hashlib.sha256(b"pyvorin verified chain\0" + b"".join(parts)).hexdigest()
+
+
+def verified_before(anchor: bytes, documents: tuple[bytes, ...]) -> Trust | None:
+    """The same as `parse_anchor` and `advance_all`, for a chain whose `proof_of` was kept; without python-tuf, which
+    costs 2 MiB. None if it must be verified (again)."""
+    try:
+        found = wire.decode(anchor, Anchor, limit_bytes=wire.TRUST_BYTES_MAX)
+        if found.trust is not None or not documents:
+            return None
+        signed = msgspec.convert(wire.loads_strict(documents[-1], limit_bytes=wire.TRUST_BYTES_MAX), _Document).signed
+    except (WireError, msgspec.ValidationError):
+        return None
+    if signed.version != len(documents):  # some were passed over
+        return None
+    return _trust_of(bytes.fromhex(found.public_key), documents[-1], signed, signed.extra)
 
 
 def version_of(document: bytes) -> int:
@@ -137,6 +149,46 @@ def holds(trust: Trust, role: Role, envelope: Envelope) -> bool:
     """Whether enough distinct keys of the role signed the envelope."""
     keys = trust.roles[role]
     return len(signers(envelope, keys.by_id)) >= keys.threshold
+
+
+class _Key(msgspec.Struct, frozen=True):
+    keytype: str
+    scheme: str
+    keyval: dict[str, str]
+
+
+class _Role(msgspec.Struct, frozen=True):
+    keyids: tuple[str, ...]
+    threshold: int
+
+
+class _Signed(msgspec.Struct, frozen=True):
+    """The fields of a TUF root that count here."""
+
+    version: int
+    expires: datetime
+    keys: dict[str, _Key]
+    roles: dict[str, _Role]
+    extra: Extra = msgspec.field(name=EXTRA_FIELD)
+
+
+class _Document(msgspec.Struct, frozen=True):
+    signed: _Signed
+
+
+def _trust_of(anchor_key: bytes, document: bytes, signed: Root | _Signed, extra: Extra) -> Trust:
+    return Trust(
+        anchor_key=anchor_key,
+        version=signed.version,
+        document=document,
+        fleet=extra.fleet,
+        epoch=extra.epoch,
+        floor=extra.floor,
+        link=extra.link,
+        revoked_releases=frozenset(extra.revoked_releases),
+        expires_at=int(signed.expires.timestamp() * 1000),
+        roles={role: _keys_of(signed, name) for role, name in ROLE_NAMES.items()},
+    )
 
 
 def _version_of(document: bytes) -> int:
@@ -200,7 +252,7 @@ def _extra_of(document: Metadata[Root]) -> Extra:
         raise TrustError(f"{EXTRA_FIELD}: {why}") from None
 
 
-def _keys_of(root: Root, name: str) -> Keys:
+def _keys_of(root: Root | _Signed, name: str) -> Keys:
     role = root.roles[name]
     by_id = {}
     for keyid in role.keyids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from pyv_edge_agent.core.memory import Heard, Memory, State
-from pyv_edge_agent.enrolled import Enrolled, read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.enrolled import Enrolled, proof_to_keep, read_enrolled, read_server_ca, read_trust, with_join
 from pyv_edge_agent.link.interface import LinkError
 from pyv_edge_agent.state_dir import StateDir
+from pyv_fleet.trust.root_document import RoleKeys, RootTerms, make_root
 from pyvorin_edge import wire
-from pyvorin_edge.envelope import TYPE_ASSIGNMENT, open_envelope, seal
+from pyvorin_edge.envelope import TYPE_ASSIGNMENT, open_envelope, public_bytes, seal
 from pyvorin_edge.report import Join, JoinLink
-from pyvorin_edge.trust import TrustError, holds
+from pyvorin_edge.trust import Extra, TrustError, holds
 from pyvorin_edge.vocabulary import Role
 
+LATER = datetime(2040, 1, 1, tzinfo=UTC)
 ASSIGNMENT = seal(b'{"channel":"stable"}', TYPE_ASSIGNMENT, [Ed25519PrivateKey.from_private_bytes(bytes(32))])
 JOIN = Join(
     v=1, fleet="acme", trust_anchor="ab" * 32, trust=("one", "two"), assignment=ASSIGNMENT.decode(), incarnation=2,
@@ -97,3 +100,27 @@ def test_a_join_document_of_a_strange_controller_breaks_nothing() -> None:
     strange = replace(JOIN, assignment=deep, link=JoinLink(mqtt=(), http=("http://[",), ca_pem=()))
     assert with_join(Memory(), strange).state.heard == {}
     assert Enrolled(strange).origins == frozenset()
+
+
+def chain_of(key: Ed25519PrivateKey, signer: Ed25519PrivateKey) -> tuple[bytes, ...]:
+    held = RoleKeys((public_bytes(key),))
+    terms = RootTerms(root=held, release=held, directive=held, extra=Extra(fleet="acme", epoch=1), expires=LATER)
+    return (make_root(terms, [signer]),)
+
+
+def test_a_kept_proof_stands_for_its_own_anchor_and_documents_alone(tmp_path: Path) -> None:
+    place = StateDir(tmp_path)
+    key, stranger = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
+    place.trust_anchor.write_bytes(wire.encode({"public_key": public_bytes(key).hex()}))
+    good = chain_of(key, key)
+    verified = read_trust(place, good)
+    proof = proof_to_keep(place, good)
+    assert proof is not None
+    place.trust_proof.write_bytes(proof)
+    assert proof_to_keep(place, good) is None
+    assert read_trust(place, good) == verified
+    with pytest.raises(TrustError, match="anchor"):
+        read_trust(place, chain_of(stranger, stranger))
+    place.trust_anchor.write_bytes(wire.encode({"public_key": public_bytes(stranger).hex()}))
+    with pytest.raises(TrustError, match="anchor"):
+        read_trust(place, good)

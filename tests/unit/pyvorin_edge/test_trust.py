@@ -315,3 +315,34 @@ def test_a_dropped_key_signs_no_more() -> None:
 
 def test_the_version_that_a_document_claims_is_read_unverified() -> None:
     assert trust.version_of(document(41, [STRANGER], 1, [STRANGER])) == 41
+
+
+ANCHOR_FILE = json.dumps({"public_key": public_bytes(A).hex()}).encode()
+
+
+@pytest.mark.parametrize("chain", [(ONE,), (ONE, TWO), (ONE, TWO, THREE)])
+def test_a_chain_verified_before_is_read_to_the_same_trust(chain: tuple[bytes, ...]) -> None:
+    assert trust.verified_before(ANCHOR_FILE, chain) == advance_all(parse_anchor(ANCHOR_FILE), chain)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "chain"),
+    [
+        (ANCHOR_FILE, ()),
+        (ANCHOR_FILE, (ONE, TWO, TWO)),
+        (ANCHOR_FILE, (ONE, b"{}")),
+        (b"{}", (ONE,)),
+        (json.dumps({"public_key": public_bytes(A).hex(), "trust": json.loads(ONE)}).encode(), (ONE, TWO)),
+    ],
+)
+def test_what_is_not_plainly_such_a_chain_is_verified_again(anchor: bytes, chain: tuple[bytes, ...]) -> None:
+    assert trust.verified_before(anchor, chain) is None
+
+
+def test_a_proof_is_of_one_anchor_and_one_chain_in_its_order() -> None:
+    proofs = {
+        trust.proof_of(anchor, chain)
+        for anchor in (ANCHOR_FILE, ANCHOR_FILE + b" ")
+        for chain in ((), (ONE,), (ONE, TWO), (TWO, ONE), (ONE + TWO,))
+    }
+    assert len(proofs) == 10
