@@ -118,6 +118,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[object, ...] = ()
     report_due: float | None = None
     requests_seen: tuple[str, ...] = ()
+    #: when refusals were remembered of late, uptime seconds
+    refused_at: tuple[float, ...] = ()
 
     @property
     def pace(self) -> Pace:

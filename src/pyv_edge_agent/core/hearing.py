@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.aim import held, stands_against
@@ -26,6 +26,10 @@ from pyvorin_edge.trust import TrustError, advance
 from pyvorin_edge.vocabulary import Refusal, RuleKind
 
 D = TypeVar("D", Directive, Assignment)
+
+#: so many refusals are made durable within so long: about one write a minute
+REFUSALS_MAX: Final = 64
+REFUSALS_SECONDS: Final = 3600.0
 
 
 def hear(turn: Turn, event: ev.Arrived) -> None:
@@ -70,9 +74,16 @@ def recalled_assignment(memory: Memory) -> Assignment | None:
 
 
 def refuse(turn: Turn, order: str, code: Refusal, detail: str) -> None:
-    """Remember the refusal for the reports; the same again changes nothing."""
+    """Remember the refusal for the reports; the same again changes nothing.
+
+    Each is a write to the card: of one who sends other nonsense each time, only so much is remembered.
+    """
     before = turn.state.refused
+    recent = tuple(at for at in turn.device.refused_at if turn.up - at < REFUSALS_SECONDS)
+    if len(recent) >= REFUSALS_MAX:
+        return
     if before is None or (before.order, before.code, before.detail) != (order, code, detail[:500]):
+        turn.set(refused_at=(*recent, turn.up))
         turn.note(refused=Refused(order=order, code=code, detail=detail[:500], at=turn.now.wall_ms))
         turn.do(Log("warning", f"refused {order}: {code.sentence}: {detail}"))
 

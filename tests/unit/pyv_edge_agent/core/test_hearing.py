@@ -6,7 +6,7 @@ import pytest
 
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
-from pyv_edge_agent.core.hearing import recalled_assignment, recalled_directive
+from pyv_edge_agent.core.hearing import REFUSALS_MAX, recalled_assignment, recalled_directive
 from pyv_edge_agent.core.memory import Heard, Memory
 from pyvorin_edge import topics
 from pyvorin_edge.vocabulary import Refusal
@@ -135,3 +135,14 @@ def test_an_assignment_is_taken_by_its_number(bench: Bench) -> None:
     bench.feed(ev.Arrived(topics.assignment(DEVICE), old, True))
     assert bench.device.assignment is not None
     assert bench.device.assignment.labels == {"site": "b"}
+
+
+def test_who_sends_other_nonsense_each_time_does_not_wear_the_card_out(bench: Bench) -> None:
+    remembered = []
+    for number in range(3 * REFUSALS_MAX):
+        bench.feed(ev.Arrived(STABLE, b'{"%d": 1, "%d": 1}' % (number, number), True))
+        remembered.append(bench.memory.state.refused)
+    assert 1 < len(set(map(repr, remembered))) <= REFUSALS_MAX
+    sealed = bench.fleet.direct(bench.release("1.0", ONE))
+    bench.feed(ev.Arrived(STABLE, sealed, True))
+    assert bench.memory.directive == sealed
