@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from faults.cutting import Count, Cut, Recording, quiet, record, start_from, told_before
-from faults.machine import Machine
+from faults.machine import Machine, reports_in
 from faults.stories import Site, Story
 from pyv_edge_agent.core.launching import INSTALLED, Launch
 from pyv_edge_agent.core.update import phase_of
@@ -48,14 +49,14 @@ def every_start(story: Story, site: Site, recording: Recording, cuts: Iterable[C
 
 def holds(story: Story, site: Site, machine: Machine, told: list[Report]) -> None:
     """It starts, runs one release whole, forgot nothing that it told, and comes to the story's end."""
-    said = len(machine.reports())
+    said = len(machine.world.broker.published)
     machine.start()
     whole(site, machine)
     remembers(machine, told)
     machine.until(lambda: story.over(site, machine), story.name)
     whole(site, machine)
     rests(machine)
-    later = machine.reports()[said:]
+    later = reports_in(machine.world.broker.published[said:])
     assert later, "it says nothing any more"
     boots = max((report.boot for report in told), default=0)
     assert min(report.boot for report in later) > boots, "a start bears a number that another one told"
@@ -105,3 +106,38 @@ def rests(machine: Machine) -> None:
     assert (os.readlink(link) if link.is_symlink() else None) == (None if slot == INSTALLED else str(BUNDLES / slot))
     assert not (machine.root / "pending").exists()
     assert not (machine.root / "trial").exists()
+
+
+def enumerate_second_cuts(story: Story, place: Path) -> Count:
+    """The way back from a cut is cut again at every step: from the last disk of each phase of a story."""
+    site = Site(place / "device")
+    total = Count()
+    with quiet():
+        story.ready(site)
+
+        def act() -> None:
+            story.act(site)
+            site.machine.until(lambda: story.over(site, site.machine), story.name)
+
+        first = record(site.machine, act)
+        for cut in last_of_phases(first.cuts.values()):
+            machine = start_from(cut, first, site.world, place / "again")
+
+            def come_back(machine: Machine = machine) -> None:
+                machine.start()
+                machine.until(lambda: story.over(site, machine), story.name)
+
+            second = record(machine, come_back)
+            every_start(story, site, second, second.cuts.values(), place / "after")
+            total += second.count
+    return total
+
+
+def last_of_phases(cuts: Iterable[Cut]) -> list[Cut]:
+    """Of each phase that the update is in on the disk, the last."""
+    by_phase: dict[str | None, Cut] = {}
+    for cut in cuts:
+        trial = next((entry.data for entry in cut.image if entry.path == "trial"), None)
+        phase = None if trial is None else str(json.loads(trial.split(b"\n")[0])["phase"])
+        by_phase[phase] = cut
+    return list(by_phase.values())

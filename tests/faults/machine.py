@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from unittest import mock
@@ -280,8 +281,12 @@ class _Wire:
 
 def reports_in(published: Sequence[tuple[str, bytes]]) -> list[Report]:
     """The reports among all that was published."""
-    said = [payload for topic, payload in published if topic == topics.report(DEVICE)]
-    return [wire.decode(payload, Report, limit_bytes=wire.REPORT_BYTES_MAX) for payload in said]
+    return [_report(payload) for topic, payload in published if topic == topics.report(DEVICE)]
+
+
+@cache
+def _report(payload: bytes) -> Report:
+    return wire.decode(payload, Report, limit_bytes=wire.REPORT_BYTES_MAX)
 
 
 def provision(root: Path, fleet: Fleet, live: bytes) -> None:

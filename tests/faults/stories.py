@@ -14,7 +14,6 @@ import tomli_w
 from conformance.fleet import Fleet
 from faults.machine import DEVICE, HOME, Machine, World, provision
 from pyv_edge_agent.core import events as ev
-from pyv_edge_agent.core.memory import Installed
 from pyvorin_edge.identity import Digest, digest_of
 from pyvorin_edge.orders import BundleRef, Gate
 from pyvorin_edge.packaging.archive import pack
@@ -195,27 +194,18 @@ def failed(version: str, rests: Callable[[Site, Machine], bool]) -> Callable[[Si
 
 
 CONFIGS: Final = (applied(False), refused(False), rolled_back(False, False), by_hand(False), new_epoch(), first_start())
-BUNDLES: Final = (
-    applied(True),
+BUNDLES: Final = (applied(True), refused(True), crashed(), by_hand(True))
+BUNDLES_KEPT: Final = (
     applied(True, ("1.0", "1.1", "1.2", "1.3", "1.4"), before_bundles=True),
-    refused(True),
-    crashed(),
     rolled_back(True, True),
     rolled_back(False, True),
     rolled_back(True, False),
-    by_hand(True),
 )
 
 
 def config(marker: int, **changes: Any) -> bytes:
     """A config that differs by its marker."""
     return tomli_w.dumps({"windows": {"default_size": 100 + marker}, **changes}).encode()
-
-
-def may_run(site: Site) -> Callable[[Installed], bool]:
-    """Whether something is one of the site's releases, or what was provisioned."""
-    known = {None, *site.releases.values()}
-    return lambda one: one.release in known
 
 
 @cache

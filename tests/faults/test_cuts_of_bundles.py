@@ -1,0 +1,21 @@
+"""Bundles that bring code, applied and given up, cut at every durable step, and with lost writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faults.enumerating import enumerate_cuts
+from faults.stories import BUNDLES, Story
+from running.tmpfs import tmp_path
+
+__all__ = ["tmp_path"]
+
+
+@pytest.mark.parametrize("story", BUNDLES, ids=lambda story: story.name)
+def test_whatever_a_power_cut_leaves_the_device_starts_whole_and_comes_to_its_end(story: Story, tmp_path: Path) -> None:
+    count = enumerate_cuts(story, tmp_path)
+    print(f"{story.name}: {count}")
+    assert count.points >= count.disks > count.steps / 2
+    assert count.skipped == 0
