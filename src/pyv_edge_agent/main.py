@@ -226,7 +226,7 @@ class EdgeAgent:
             health=daily.health,
             logs=self._log.lines.last,
             values=self._values,
-            fetch=lambda link, topic: fetch_topic(link, self._passport(), topic),
+            fetch=lambda link, topic: fetch_topic(link, self._passport(), topic) if link.http else None,
             device_key=key,
             enrolled=where,
             start_again=self._options.start_again,
@@ -331,7 +331,7 @@ class EdgeAgent:
 
     def _trouble(self) -> str | None:
         updater = self._updater
-        return None if updater is None else updater.trouble or updater.unusable
+        return None if updater is None else updater.trouble or updater.unusable or updater.rescued
 
     def _take_parcel(self, data: bytes, authorization: str | None) -> tuple[int, str]:
         return take_parcel(self.updater, data)

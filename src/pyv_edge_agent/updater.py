@@ -115,6 +115,12 @@ class OTAUpdater:
         self._worker.start()
 
     @property
+    def rescued(self) -> str | None:
+        """Why the installed agent runs in the place of what was committed; none if it does not."""
+        fell = self._disk.code.rescued_from
+        return None if fell is None else f"the code of bundle {fell[:12]}… does not start: the installed agent runs"
+
+    @property
     def _has_booted(self) -> bool:
         return bool(self._device.boot_id)
 

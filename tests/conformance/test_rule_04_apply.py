@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from conformance.subject import Able
 from conformance.watched import Watched
 from pyvorin_edge import topics
 from pyvorin_edge.identity import Digest, digest_of
@@ -57,7 +60,9 @@ def test_a_config_with_an_unknown_key_is_rejected_by_the_device(device: Watched)
     assert device.runs(0)
 
 
-def test_a_release_with_a_bundle_is_rejected(device: Watched) -> None:
+def test_an_agent_without_its_launcher_rejects_a_bundle(device: Watched) -> None:
+    if Able.BUNDLES in device.subject.able:
+        pytest.skip("this one has its launcher, and takes it: rule 7")
     digest = Digest("a" * 64)
     bundle = BundleRef(name="agent", version="1", manifest_sha256=digest, sha256=digest, size=1)
     release = device.publish("1.1", 1, bundle=bundle)

@@ -29,6 +29,7 @@ from pyv_fleet.engine.assembly import Engine, Surroundings, assemble, found_flee
 from pyv_fleet.engine.desk import Addresses, Desk
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.link.mqtt import LinkSettings
+from pyv_fleet.store.bundle_files import BundleFiles
 from pyv_fleet.store.database import Database
 from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority
@@ -212,6 +213,7 @@ async def controller(
             broker=broker,
             link=lambda: JoinLink(mqtt=(str(settings.devices),), http=(), ca_pem=()),
             addresses=Addresses(broker=str(settings.devices), api=""),
+            bundles=BundleFiles(root / "bundles", 1024 * 1024),
             article_channel=article_channel,
         )
         engine = await assemble(around)

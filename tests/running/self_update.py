@@ -21,7 +21,7 @@ from running.ports import free_ports
 
 CONFIG: Final = "[sensors]\npoll_interval_seconds = {interval}\n"
 #: a hang at import is ended after so long (PYV_EDGE_UP_SECONDS)
-UP_SECONDS: Final = 4
+UP_SECONDS: Final = 12
 
 
 class KeptAlive:

@@ -51,7 +51,12 @@ class Launch(NamedTuple):
 
 
 def started(launch: Launch, machine_boot_id: str, starts_whole: Callable[[str], bool]) -> tuple[Launch, str]:
-    """One start: what to remember before it, and the slot to run. `starts_whole`: its files are there."""
+    """One start: what to remember before it, and the slot to run. `starts_whole`: its files are there.
+
+    Code that proved itself once and was given up is tried anew when the machine was restarted meanwhile.
+    """
+    if launch.fallen is not None and launch.fallen.slot == launch.good and machine_boot_id != launch.machine_boot_id:
+        launch = launch._replace(fallen=None, starts=0, starts_same_boot=0)
     while (slot := launch.slot) != INSTALLED:
         counted = _counted(launch, machine_boot_id)
         if starts_whole(slot) and counted.starts < STARTS_MAX:

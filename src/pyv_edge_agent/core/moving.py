@@ -6,7 +6,7 @@ Starting again is entering the state again, so every effect here can be repeated
 from __future__ import annotations
 
 from pyv_edge_agent.core import update as up
-from pyv_edge_agent.core.aim import judged_by
+from pyv_edge_agent.core.aim import aimed_at, barred, judged_by
 from pyv_edge_agent.core.device import Turn
 from pyv_edge_agent.core.effects import (
     Establish,
@@ -21,6 +21,7 @@ from pyv_edge_agent.core.effects import (
 )
 from pyv_edge_agent.core.gate import Proof
 from pyv_edge_agent.core.memory import Installed
+from pyvorin_edge.orders import Target
 from pyvorin_edge.vocabulary import Cause, Outcome, Phase
 
 
@@ -89,12 +90,23 @@ def establish(turn: Turn) -> None:
 
 
 def _is_over(turn: Turn, what: up.Move, before: Phase) -> bool:
-    """Whether what the trial left in the store may go; without conclusion it is tried again, and not fetched anew."""
+    """Whether what the trial left in the store may go; without conclusion it is tried again, and not fetched anew.
+
+    Not while another target is ahead: what it needs may lie in the store already, brought by a parcel.
+    """
+    device, committed = turn.device, turn.memory.committed
+    ahead = aimed_at(device.facts.device_id, turn.memory, device.directive, device.assignment)
+    if ahead is not None and (committed is None or not committed.holds(ahead)) and not _is_barred(turn, ahead):
+        return False
     if isinstance(what, up.Proved):
         return True
     result = turn.state.result
     ended = before is Phase.REVERTING and turn.memory.trial is None
     return ended and result is not None and result.outcome is not Outcome.INCONCLUSIVE
+
+
+def _is_barred(turn: Turn, target: Target) -> bool:
+    return barred(turn.memory, target, judged_by(turn.device.trust, turn.memory, turn.device.facts.agent_version))
 
 
 def _leave_bundle(turn: Turn) -> None:

@@ -30,6 +30,12 @@ class CodeInForce:
         """What the launcher gave up before this start."""
         return read_launch(self._state).fallen
 
+    @property
+    def rescued_from(self) -> str | None:
+        """The slot that proved itself once and does not start any more; none = what runs is what should."""
+        launch = read_launch(self._state)
+        return launch.good if launch.trial is None and launch.slot != launch.good else None
+
     def keep_room(self) -> None:
         """Have room for the last words on a full disk, if there is some now."""
         lay_ballast(self._state, os.urandom)
