@@ -94,7 +94,7 @@ bench-footprint: setup ## what the agent costs a device: memory, start, bytes, f
 	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/footprint.py $(FOOTPRINT)
 
 nightly: setup   ## hours: second power cuts of every story, and 2,000 random kill -9; KILLS="--seed 1" for the same again
-	@PYV_NIGHTLY=1 $(BIN)/python -m pytest -n $(WORKERS) --dist load tests/faults/test_second_cuts.py
+	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py
 	@PYTHONPATH=tests $(BIN)/python benchmarks/kill_nine.py $(KILLS)
 
 clean:           ## remove what make made
