@@ -184,7 +184,10 @@ class DailyWork:
     def _take_cloud(self, section: Mapping[str, Any]) -> None:
         self._queue.configure(settings_of(section))
         self._uploader = self._uploader_of(section) if section["enabled"] else None
-        self._queue.forgive()  # what failed may have failed for the former endpoint or key
+        try:
+            self._queue.forgive()  # what failed may have failed for the former endpoint or key
+        except QueueError as why:  # a full disk is told of by the queue's figures, and no reason to refuse a config
+            logger.error("%s", why)
         if self._uploader is not None and self._flusher is None:
             self._flusher = threading.Thread(target=self._flush, name="uploader", daemon=True)
             self._flusher.start()

@@ -35,6 +35,7 @@ from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.enrolled import Enrolled, proof_to_keep, read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.keepsakes import mend
 from pyv_edge_agent.link.choosing import LinkKind, make_link
 from pyv_edge_agent.link.fetching import fetch_topic
 from pyv_edge_agent.link.interface import Link, Passport
@@ -113,12 +114,13 @@ class EdgeAgent:
         self._daily: DailyWork | None = None
         self._watch: FileWatch | None = None
         self._control: ControlServer | None = None
+        self._running = False
         self._renewal: Renewal | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether `start` came to its end and `stop` has not begun."""
-        return self._control is not None
+        return self._running
 
     @property
     def updater(self) -> OTAUpdater:
@@ -151,6 +153,7 @@ class EdgeAgent:
         renewal, self._renewal = self._renewal, None
         if renewal is not None:
             renewal.stop()
+        self._running = False
         control, self._control = self._control, None
         watch, self._watch = self._watch, None
         updater, self._updater = self._updater, None
@@ -180,6 +183,7 @@ class EdgeAgent:
     def _start(self) -> None:
         self._log.configure({"level": "INFO", "format": "json"})
         journal = Journal(self._place.root)
+        mend(self._place, journal)
         memory = read_memory(journal)
         enrolled = read_enrolled(self._place)
         if enrolled is not None:
@@ -197,7 +201,8 @@ class EdgeAgent:
         device = wake(facts, memory, read_trust(self._place, memory.trust))
         self._keep_proof(memory.trust)
         key = self._device_key()
-        self._queue = queue = CloudSyncQueue(self._place.queue, device_id=device_id, synced=self._clock.is_synced)
+        synced = self._clock.is_synced
+        self._queue = queue = CloudSyncQueue(self._place.queue, device_id=device_id, synced=synced, patient=True)
         self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log, self.pulse)
         self._updater = self._make_updater(device, journal, key, enrolled)
         self._updater.start(secrets.token_hex(8), _machine_boot_id())
@@ -206,9 +211,19 @@ class EdgeAgent:
         if enrolled is not None:
             self._renewal = self._renew(self._updater, enrolled.whereabouts)
         self._watch = self._watch_config(self._updater)
-        self._control = ControlServer(self._place.socket, self._verbs())
-        self._control.start()
+        self._control = self._listen()
+        self._running = True
         logger.info("%s started (%s)", device_id, facts.agent_version)
+
+    def _listen(self) -> ControlServer | None:
+        """None where no socket can be made, on a read-only card: the device works on, and cannot be asked."""
+        try:
+            control = ControlServer(self._place.socket, self._verbs())
+        except OSError as why:
+            logger.error("%s: cannot be made: %s; commands cannot ask this agent", self._place.socket, why.strerror)
+            return None
+        control.start()
+        return control
 
     def _keep_proof(self, documents: tuple[bytes, ...]) -> None:
         """What was verified is not verified again at each start: python-tuf costs 2 MiB for as long as we run."""

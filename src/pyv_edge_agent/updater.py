@@ -27,6 +27,7 @@ from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.trust import Link as Whereabouts
+from pyvorin_edge.wire import BLOB_BYTES_MAX
 
 logger = logging.getLogger(__name__)
 
@@ -232,7 +233,8 @@ class OTAUpdater:
     def arrived(self, topic: str, payload: bytes, retained: bool) -> None:
         """See Listener."""
         if self._inbox.qsize() < ARRIVED_MAX:
-            self.put(ev.Arrived(topic, payload, retained))
+            # what is too large is refused in any case, and need not wait whole
+            self.put(ev.Arrived(topic, payload[: BLOB_BYTES_MAX + 1], retained))
 
     def delivered(self, tag: int) -> None:
         """See Listener."""

@@ -13,7 +13,8 @@ from typing import Final
 #: Broken files that are kept for a person; older ones go, for a card that breaks daily must not fill up.
 KEPT_MAX: Final = 2
 SUFFIX: Final = "corrupt"
-_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+#: an error in our own fixed statements means a schema that is not ours any more: a bit of it flipped
+_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 #: Reading fails: a bad block, or a file that was cut short.
 _UNREADABLE: Final = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}

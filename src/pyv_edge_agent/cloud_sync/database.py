@@ -32,8 +32,8 @@ class Database:
     done again there; `quarantine=False` raises QueueError instead, for whoever only looks.
     """
 
-    def __init__(self, path: Path, *, quarantine: bool = True) -> None:
-        """QueueError if the file cannot be opened."""
+    def __init__(self, path: Path, *, quarantine: bool = True, patient: bool = False) -> None:
+        """QueueError if the file cannot be opened, unless `patient`: then each work tries to open it again."""
         self.path = path
         self._quarantine = quarantine
         self._lock = threading.RLock()
@@ -41,7 +41,12 @@ class Database:
         self._identity: damage.Identity | None = None
         self._closed = False
         self._to_count = 0
-        self.read(lambda db: None)
+        try:
+            self.read(lambda db: None)
+        except QueueError as why:
+            if not patient:
+                raise
+            logger.error("%s; it is tried again", why)
 
     def write(self, work: Work[T]) -> T:
         """`work` in one transaction, durable when this returns. It may be called again, so it only touches `db`.

@@ -55,14 +55,16 @@ class CloudSyncQueue:
         synced: Callable[[], bool] = lambda: True,
         jitter: Callable[[], float] = random.random,
         quarantine: bool = True,
+        patient: bool = False,
     ) -> None:
-        """QueueError if the file cannot be opened; a broken one is set aside, unless `quarantine` is false.
+        """QueueError if the file cannot be opened, unless `patient`: a full disk may have room later. A broken one is
+        set aside, unless `quarantine` is false.
 
         `clock`: Unix seconds; `uptime`: seconds that are never set; `synced`: whether `clock` can be believed;
         `jitter`: a number in [0, 1).
         """
         self._clock = QueueClock(clock, synced=synced) if uptime is None else QueueClock(clock, uptime, synced)
-        self._database = Database(Path(db_path), quarantine=quarantine)
+        self._database = Database(Path(db_path), quarantine=quarantine, patient=patient)
         self._storage = QueueStorage(self._database)
         self._batches = BatchStorage(self._database)
         self._jitter = jitter
