@@ -132,7 +132,7 @@ class Performer:
             case do.Switch(installed, good):
                 return self._switch(installed, good)
             case do.Establish(installed):
-                self._code.establish(installed.slot)
+                self._establish(installed)
             case do.WriteLive(installed):
                 return [self._put_in_force(installed), self.live_seen()]
             case do.LoadLive(fallback):
@@ -189,6 +189,13 @@ class Performer:
         if not self._code.runs:
             return self._give_way(installed)
         return [self._put_in_force(installed), self.live_seen()]
+
+    def _establish(self, installed: Installed) -> None:
+        """Where other code runs than what is committed (the launcher's file was lost), that code takes over."""
+        self._code.establish(installed.slot)
+        if not self._code.runs and self._around.start_again is not None:
+            logger.warning("other code runs than what is committed: the agent starts again")
+            self._around.start_again()
 
     def _give_way(self, installed: Installed) -> list[ev.Event]:
         """Another code must run: the live file is laid ready for it, and this process ends."""

@@ -163,3 +163,13 @@ def test_new_code_that_fills_the_disk_gives_way_to_the_code_before(running: Cont
             site.agent.close()
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_launcher_that_forgot_everything_finds_back_to_what_is_committed(site: Site, tmp_path: Path) -> None:
+    before = site.settle_on("1")["agent_version"]
+    site.release("2", 6.0, agent_bundle(tmp_path / "a", {MAIN: (VERSION[0], VERSION[1].format("two"))}))
+    site.settle_on("2")
+    (site.agent.state / "launch").unlink()
+    site.agent.kill()
+    site.agent.until(lambda found: found["agent_version"] == f"{before}+two", "its own code again")
+    site.settle_on("2")

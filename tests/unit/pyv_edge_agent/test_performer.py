@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
@@ -16,8 +17,8 @@ from pyv_edge_agent.disk import slots as slots_module
 from pyv_edge_agent.disk.slots import SlotKind
 from pyv_edge_agent.link.none import NoLink
 from pyv_edge_agent.performer import ApplyError, Performer, Surroundings
-from pyvorin_edge.identity import digest_of
-from pyvorin_edge.orders import EMPTY_OVERLAY
+from pyvorin_edge.identity import Digest, digest_of
+from pyvorin_edge.orders import EMPTY_OVERLAY, BundleRef
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.vocabulary import Cause, ConfigFormat
 from running.shell import NO_ROUTE, a_disk
@@ -219,3 +220,15 @@ def test_a_start_without_its_secret_says_so_until_a_reload_finds_it(world: World
     world.do(do.LoadLive(installed(SECRET)))
     assert world.performer.unusable is None
     assert world.applied[-1]["cloud"]["api_key"] == "s3cret"
+
+
+def test_code_that_is_committed_takes_over_when_the_launcher_forgot_it(world: World) -> None:
+    slot = Digest("b" * 64)
+    with world.disk.code.slots.making(slot) as directory:
+        (directory / "site" / "pyv_edge_agent").mkdir(parents=True)
+        (directory / "site" / "pyv_edge_agent" / "__main__.py").touch()
+    bundle = BundleRef(name="agent", version="1", manifest_sha256=slot, sha256=slot, size=1)
+    world.do(do.Establish(replace(installed(GOOD), bundle=bundle)))
+    assert world.starts_again == 1
+    world.do(do.Establish(installed(GOOD)))
+    assert world.starts_again == 1, "the installed code is what runs here"
