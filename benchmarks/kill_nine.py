@@ -35,7 +35,11 @@ def _run(kills: int, agents: int, seed: int, seconds: float) -> Killed:
     with tempfile.TemporaryDirectory(prefix="pyv-kill-nine-", dir=place) as name:
         folder = Path(name)
         with controller(folder) as running, herd(running, folder, agents, seed) as many:
-            return many.run(kills, seconds)
+            try:
+                return many.run(kills, seconds)
+            except BaseException:
+                print(f"after {many.killed.kills} kills; controller: {running.process.poll()}\n{running.log[-5000:]}")
+                raise
 
 
 if __name__ == "__main__":

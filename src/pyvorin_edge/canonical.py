@@ -56,5 +56,5 @@ def join_pointer(pointer: str, key: str) -> str:
 
 
 def _refuse_surrogates(text: str, pointer: str) -> None:
-    if any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
+    if not text.isascii() and any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
         raise CanonicalError(pointer, "a lone surrogate has no UTF-8 form")

@@ -354,12 +354,12 @@ def parcel_blobs(parcel: Parcel) -> dict[Digest, bytes]:
     return {digest_of(blob): blob for blob in raw}
 
 
-def _refuse_unknown_version(value: dict[str, Any], into: type) -> None:
+def _refuse_unknown_version(value: dict[str, Any], into: type[msgspec.Struct]) -> None:
     if value.get("v") != 1 or isinstance(value.get("v"), bool):
         raise OrderError(Refusal.UNSUPPORTED, f"v: {value.get('v')!r} is not 1")
     crit = value.get("crit", [])
     # a list, not a set: what stands in `crit` may be unhashable
-    known = [field.encode_name for field in msgspec.structs.fields(into)]
+    known = into.__struct_encode_fields__
     unknown = [name for name in crit if name not in known] if isinstance(crit, list) else [crit]
     if unknown:
         raise OrderError(Refusal.UNSUPPORTED, f"crit: this version does not know {unknown[0]!r}")

@@ -85,7 +85,7 @@ def _depth_of(data: bytes) -> int:
 
 def _refuse_unwritable(value: Any, pointer: str) -> None:
     match value:
-        case str() if any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+        case str() if not value.isascii() and any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
             raise WireError("a lone surrogate has no UTF-8 form", pointer)
         case float() if not math.isfinite(value):
             raise WireError("NaN and infinities have no JSON form", pointer)

@@ -184,7 +184,8 @@ class Machine:
         self.updater = updater = Stepped(device, disk, _Wire(self.world.broker), around, self)
         updater.bring_from(self.world.archives)
         boots = memory.state.boot + 1
-        updater.start(f"boot-{boots}", machine_boot_id)
+        with mock.patch("pyv_edge_agent.updater.threading.Thread", _AtOnce):  # its worker does not work
+            updater.start(f"boot-{boots}", machine_boot_id)
         if enrolled is not None and device.assignment is None:
             assignment = enrolled.join.assignment.encode()
             updater.put(ev.Arrived(topics.assignment(DEVICE), assignment, True))
@@ -235,7 +236,7 @@ class _AtHand(Delivery):
 class _AtOnce:
     """A thread that is run when it is started."""
 
-    def __init__(self, target: Callable[..., None], args: Sequence[Any], **_: Any) -> None:
+    def __init__(self, target: Callable[..., None], args: Sequence[Any] = (), **_: Any) -> None:
         self._run = lambda: target(*args)
 
     def start(self) -> None:

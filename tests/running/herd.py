@@ -131,6 +131,8 @@ class Herd:
             saying = f'{_VERSION} + "{mark}"'
             changes = {"pyv_edge_agent/main.py": (_VERSION, saying)}
             release(running, version, interval, agent_bundle(folder / version, changes) if mark else None)
+        #: the process that forks them
+        self.shepherd = 0
         self._ordered_ms = 0
         self._window = WINDOW_SECONDS_MIN
 
@@ -186,8 +188,11 @@ class Herd:
             time.sleep(max(0.0, began + at - time.monotonic()))
             phase = _phase_on_disk(state)
             try:
-                os.kill(int(_pid_file(state).read_text()), signal.SIGKILL)
-            except (ProcessLookupError, ValueError):
+                pid = int(_pid_file(state).read_text())
+                if _parent_of(pid) != self.shepherd:
+                    continue  # another process by now
+                os.kill(pid, signal.SIGKILL)
+            except (OSError, ValueError):
                 continue  # it is being started just now
             self.killed.kills += 1
             self.killed.at[phase] = self.killed.at.get(phase, 0) + 1
@@ -233,6 +238,7 @@ def herd(running: Controller, folder: Path, count: int, seed: int) -> Iterator[H
         [sys.executable, "-m", "running.herd", *map(str, made.states)],
         stdin=subprocess.PIPE, env={**environment, "PYTHONPATH": str(ROOT / "tests")}, start_new_session=True,
     )  # fmt: skip
+    made.shepherd = process.pid
     try:
         made.first()
         yield made
@@ -244,6 +250,10 @@ def herd(running: Controller, folder: Path, count: int, seed: int) -> Iterator[H
 
 def _code_and_result(found: dict[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in ("agent_version", "result")}
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _phase_on_disk(state: Path) -> str:
