@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from faults.cutting import Count, Cut, Recording, quiet, record, start_from, told_before
@@ -18,6 +19,7 @@ from pyvorin_edge.config.formats import parse, sniff
 from pyvorin_edge.identity import digest_of
 from pyvorin_edge.packaging.verifier import verify_bundle
 from pyvorin_edge.report import Report
+from pyvorin_edge.trust import advance_all, parse_anchor
 from pyvorin_edge.vocabulary import Phase
 
 
@@ -82,6 +84,7 @@ def remembers(machine: Machine, told: list[Report]) -> None:
     if not told:
         return
     state, trust = machine.running.device.memory.state, machine.running.device.trust
+    verify_from_anchor(machine.place.trust_anchor.read_bytes(), machine.running.device.memory.trust)
     last = told[-1]
     assert state.boot > last.boot, "a start is not counted"
     assert trust.version >= last.trust, "a trust document is forgotten"
@@ -93,6 +96,12 @@ def remembers(machine: Machine, told: list[Report]) -> None:
     if last.result is not None:
         assert state.result is not None, "a result is forgotten"
         assert state.result.at >= last.result.at, "an older result is back"
+
+
+@cache
+def verify_from_anchor(anchor: bytes, documents: tuple[bytes, ...]) -> None:
+    """The trust documents on disk follow from the anchor, each from the one before."""
+    advance_all(parse_anchor(anchor), documents)
 
 
 def rests(machine: Machine) -> None:

@@ -23,6 +23,7 @@ from pyv_edge_agent.core.device import Facts, Limits
 from pyv_edge_agent.core.memory import Installed
 from pyv_edge_agent.core.update import phase_of
 from pyv_edge_agent.delivery import Delivery, Route
+from pyv_edge_agent.disk.atomic import write_durably
 from pyv_edge_agent.disk.bundles import BundleSlots
 from pyv_edge_agent.disk.code import CodeInForce
 from pyv_edge_agent.disk.history import History
@@ -30,7 +31,8 @@ from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.launch_file import code_of, read_launch
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
-from pyv_edge_agent.enrolled import read_enrolled, read_trust, with_join
+from pyv_edge_agent.enrolled import proof_to_keep, read_enrolled, read_trust, with_join
+from pyv_edge_agent.keepsakes import mend
 from pyv_edge_agent.link.interface import Listener, Passport, Self
 from pyv_edge_agent.performer import Disk, Surroundings
 from pyv_edge_agent.state_dir import StateDir
@@ -159,6 +161,7 @@ class Machine:
     def _begin(self, machine_boot_id: str) -> None:
         self._again, self.up, self.applied = False, 0.0, {}
         journal = Journal(self.root)
+        mend(self.place, journal)
         memory = read_memory(journal)
         enrolled = read_enrolled(self.place)
         if enrolled is not None:
@@ -167,6 +170,9 @@ class Machine:
             Config.from_bytes(LiveFile(self.place.config).read() or b"").validate({})
         facts = Facts(device_id=DEVICE, agent_version="1", caps=(CAN_BUNDLE,), enrolled_link=HOME, limits=LIMITS)
         device = wake(facts, memory, read_trust(self.place, memory.trust))
+        proof = proof_to_keep(self.place, memory.trust)
+        if proof is not None:
+            write_durably(self.place.trust_proof, proof)
         code = CodeInForce(self.root, BundleSlots(self.root), self.code)
         code.keep_room()
         disk = Disk(journal, Slots(self.place.store), LiveFile(self.place.config), code, History(self.root))

@@ -12,6 +12,8 @@ from running.tmpfs import tmp_path
 
 __all__ = ["tmp_path"]
 
+pytestmark = pytest.mark.timeout(900)  # hundreds of starts each; seconds, but on a busy machine
+
 
 @pytest.mark.parametrize("story", CONFIGS, ids=lambda story: story.name)
 def test_whatever_a_power_cut_leaves_the_device_starts_whole_and_comes_to_its_end(story: Story, tmp_path: Path) -> None:

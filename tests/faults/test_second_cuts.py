@@ -14,6 +14,8 @@ from running.tmpfs import tmp_path
 
 __all__ = ["tmp_path"]
 
+pytestmark = pytest.mark.timeout(900)  # hundreds of starts each; seconds, but on a busy machine
+
 #: one story that goes through every phase; `make nightly` asks all
 STORIES: Final = (*CONFIGS, *BUNDLES, *BUNDLES_KEPT) if os.environ.get("PYV_NIGHTLY") else (CONFIGS[1],)
 
