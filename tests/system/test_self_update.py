@@ -52,7 +52,7 @@ BAD: Final[dict[str, tuple[Changes, str]]] = {
     ),
     "reaches its fleet no more": (
         {
-            "pyv_edge_agent/link/mqtt.py": instead(START, "return"),
+            "pyv_edge_agent/link/kept.py": instead(START, "return"),
             "pyv_edge_agent/core/device.py": ("reach_seconds: float = 600.0", "reach_seconds: float = 4.0"),
         },
         "cut_off",
