@@ -39,7 +39,7 @@ class BundleClient(FleetClient):
         found = hashlib.sha256()
         for first in range(0, size, PIECE_BYTES):
             last = min(first + PIECE_BYTES, size) - 1
-            piece = self._answer("GET", f"/v1/bundles/{sha256}", headers={"Range": f"bytes={first}-{last}"}).content
+            piece = self.answer("GET", f"/v1/bundles/{sha256}", headers={"Range": f"bytes={first}-{last}"}).content
             found.update(piece)
             into.write(piece)
         if found.hexdigest() != sha256:
@@ -47,7 +47,7 @@ class BundleClient(FleetClient):
 
     def _put(self, sha256: str, content_range: str, piece: bytes) -> BundleView:
         headers = {"Content-Range": content_range, "Content-Type": "application/octet-stream"}
-        answer = self._answer("PUT", f"/v1/bundles/{sha256}", piece, headers=headers).content
+        answer = self.answer("PUT", f"/v1/bundles/{sha256}", piece, headers=headers).content
         try:
             return msgspec.json.decode(answer, type=BundleView)
         except msgspec.DecodeError as why:

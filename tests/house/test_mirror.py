@@ -27,6 +27,7 @@ SHELLS = {
 #: Rooms of thin nouns (a table, a route, a command each), tested room by room: where, one of which must have tests.
 ROOMS = {
     "pyv_fleet/store/": ("tests/unit/pyv_fleet/store",),
+    "pyv_fleet/client/": ("tests/unit/pyv_fleet/client",),
     "pyv_fleet/api/": ("tests/unit/pyv_fleet/api",),
     "pyv_fleet/web/": ("tests/unit/pyv_fleet/web", "tests/system"),
     "pyv_fleet/cli/": ("tests/unit/pyv_fleet/cli", "tests/system"),

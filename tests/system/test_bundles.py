@@ -162,20 +162,20 @@ def test_an_upload_that_was_cut_goes_on_where_it_was(running: Controller) -> Non
     file = running.folder / "noise"
     file.write_bytes(data)
     with BundleClient.at(running.operator) as client:
-        answer = client._answer(
+        answer = client.answer(
             "PUT", f"/v1/bundles/{sha256}", data[:1_000_000],
             headers={"Content-Range": f"bytes 0-999999/{len(data)}"},
         )  # fmt: skip
         assert msgspec.json.decode(answer.content, type=BundleView).received == 1_000_000
         with pytest.raises(NotFound):
-            client._answer("GET", f"/v1/bundles/{sha256}")
+            client.answer("GET", f"/v1/bundles/{sha256}")
         assert client.upload_bundle(file).complete
         assert client.upload_bundle(file).complete
 
 
 def test_a_tampered_upload_is_refused_and_gone(running: Controller) -> None:
     with BundleClient.at(running.operator) as client, pytest.raises(Refused, match="another file"):
-        client._answer("PUT", "/v1/bundles/" + "cd" * 32, b"x", headers={"Content-Type": "application/octet-stream"})
+        client.answer("PUT", "/v1/bundles/" + "cd" * 32, b"x", headers={"Content-Type": "application/octet-stream"})
     assert not (running.data / "bundles" / ("cd" * 32)).exists()
     assert not (running.data / "bundles" / ("cd" * 32 + ".part")).exists()
 

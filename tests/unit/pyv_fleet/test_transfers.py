@@ -24,7 +24,7 @@ class Held(BundleClient):
         self.held = bytearray(held)
         self.pieces: list[int] = []
 
-    def _answer(self, method: str, path: str, body: bytes | None = None, **more: object) -> httpx.Response:
+    def answer(self, method: str, path: str, body: bytes | None = None, **more: object) -> httpx.Response:
         headers = more["headers"]
         assert isinstance(headers, dict)
         if method == "GET":

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from pyv_fleet import client as c
+from pyv_fleet.client import transport
 from pyv_fleet.core.views import Problem, RemediateBody, RolloutSpec
 from running.console import console
 from running.faces import StandInDesk, device
@@ -107,7 +108,7 @@ def breaking(times: int) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def test_a_post_that_breaks_in_transit_is_sent_again_with_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(c, "AGAIN_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(transport, "AGAIN_AFTER_SECONDS", (0.0, 0.0))
     with breaking(2) as (url, keys), c.FleetClient(url, "x") as client:
         assert client.remediate(RemediateBody(reason="x")) == []
         assert client.remediate(RemediateBody(reason="x")) == []
@@ -117,7 +118,7 @@ def test_a_post_that_breaks_in_transit_is_sent_again_with_the_same_key(monkeypat
 
 
 def test_a_post_that_always_breaks_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(c, "AGAIN_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(transport, "AGAIN_AFTER_SECONDS", (0.0, 0.0))
     with breaking(9) as (url, keys), c.FleetClient(url, "x") as client, pytest.raises(c.NotReached):
         client.remediate(RemediateBody(reason="x"))
     assert len(keys) == 3

@@ -1,0 +1,20 @@
+"""Alerts and the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyv_fleet.client.transport import Transport
+from pyv_fleet.core import views
+
+
+class Records(Transport):
+    """Calls about: alerts and the audit log."""
+
+    def alerts(self) -> Iterator[views.AlertView]:
+        """All alerts, the newest first."""
+        yield from self.pages("/v1/alerts", views.Page[views.AlertView], {})
+
+    def audit(self) -> Iterator[views.AuditView]:
+        """All acts, the newest first."""
+        yield from self.pages("/v1/audit", views.Page[views.AuditView], {})

@@ -1,0 +1,28 @@
+"""Rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyv_fleet.client.transport import Transport, safe
+from pyv_fleet.core import views
+
+
+class Rollouts(Transport):
+    """Calls about: rollouts."""
+
+    def create_rollout(self, spec: views.RolloutSpec) -> views.RolloutView:
+        """Make and start a rollout."""
+        return self.send("POST", "/v1/rollouts", spec, views.RolloutView)
+
+    def rollouts(self) -> Iterator[views.RolloutView]:
+        """All rollouts, the newest first."""
+        yield from self.pages("/v1/rollouts", views.Page[views.RolloutView], {})
+
+    def rollout(self, rollout_id: str) -> views.RolloutView:
+        """One rollout."""
+        return self.get(f"/v1/rollouts/{safe(rollout_id)}", views.RolloutView)
+
+    def move_rollout(self, rollout_id: str, move: str, body: views.RolloutVerb) -> views.RolloutView:
+        """`pause`, `resume` or `abort` it."""
+        return self.send("POST", f"/v1/rollouts/{safe(rollout_id)}/{move}", body, views.RolloutView)

@@ -1,0 +1,53 @@
+"""What the API says and takes: one struct an answer or a body. API, client, CLI and page share them; times RFC 3339."""
+
+from pyv_fleet.core.views.channels import ChannelBody, ChannelVerb, ChannelView, RuleView
+from pyv_fleet.core.views.devices import (
+    DeviceDrift,
+    DeviceOutcome,
+    DeviceView,
+    DriftDiff,
+    DriftView,
+    RemediateBody,
+    ResultView,
+)
+from pyv_fleet.core.views.fleet import AttentionView, FleetView, SnapshotDevice, SnapshotView
+from pyv_fleet.core.views.page import Page, Problem, Reason
+from pyv_fleet.core.views.records import AlertView, AuditView
+from pyv_fleet.core.views.releases import ReleaseUpload, ReleaseView
+from pyv_fleet.core.views.rollbacks import RollbackSpec, RollbackView
+from pyv_fleet.core.views.rollouts import Budgets, RolloutSpec, RolloutVerb, RolloutView, WaveView
+from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
+
+__all__ = [
+    "AlertView",
+    "AttentionView",
+    "AuditView",
+    "Budgets",
+    "ChannelBody",
+    "ChannelVerb",
+    "ChannelView",
+    "DeviceDrift",
+    "DeviceOutcome",
+    "DeviceView",
+    "DriftDiff",
+    "DriftView",
+    "FleetView",
+    "Page",
+    "Problem",
+    "Reason",
+    "ReleaseUpload",
+    "ReleaseView",
+    "RemediateBody",
+    "ResultView",
+    "RollbackSpec",
+    "RollbackView",
+    "RolloutSpec",
+    "RolloutVerb",
+    "RolloutView",
+    "RuleView",
+    "SnapshotDevice",
+    "SnapshotView",
+    "TokenMade",
+    "TokenSpec",
+    "WaveView",
+]

@@ -1,0 +1,53 @@
+"""Channels and their directives."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pyv_fleet.core.views.page import Reason
+from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
+
+
+class RuleView(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of a channel's directive, for people."""
+
+    kind: RuleKind
+    version: str
+    release: str
+    attempt: int
+    #: "all", "1 device", "kind=real …"
+    matches: str
+
+
+class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel and its directive."""
+
+    name: str
+    generation: int
+    #: what every device without a running rollout should run: digest and version of the last rule
+    golden: str | None
+    golden_version: str | None
+    last_good: str | None
+    rules: tuple[RuleView, ...]
+    devices: int
+    drift_policy: DriftPolicy
+    rollout: str | None
+
+
+class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of PUT /v1/channels/{name}: the channel's standing terms."""
+
+    drift_policy: DriftPolicy = DriftPolicy.ALERT
+    beat_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
+    report_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 900
+    keepalive_seconds: Annotated[int, Meta(ge=5, le=65_535)] = 60
+    settle_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 10
+
+
+class ChannelVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /v1/channels/{name}/refresh."""
+
+    reason: Reason

@@ -1,0 +1,33 @@
+"""Alerts and the audit log."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from pyv_fleet.core.words import AlertState
+
+
+class AlertView(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert."""
+
+    id: str
+    name: str
+    device_id: str | None
+    state: AlertState
+    detail: str
+    verified: bool
+    raised_at: dt.datetime
+    resolved_at: dt.datetime | None
+
+
+class AuditView(msgspec.Struct, frozen=True, kw_only=True):
+    """One act of a person or of the controller itself."""
+
+    seq: int
+    at: dt.datetime
+    actor: str
+    act: str
+    subject: str
+    reason: str
