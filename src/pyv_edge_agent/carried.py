@@ -83,6 +83,10 @@ class AtRest:
         """As it will wake."""
         return self._device
 
+    @property
+    def trouble(self) -> None:
+        """What the disk does not take is raised here."""
+
     def call(self, action: Action) -> None:
         """There is no other thread to run it in."""
         action()

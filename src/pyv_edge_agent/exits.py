@@ -20,7 +20,10 @@ class Exit(enum.IntEnum):
     DONE = 0, "done; `run`: it was asked to end, and nothing that was queued is lost"
     FAILED = 1, "it failed; one line on standard error says why and what to do"
     USAGE = 2, "wrong usage: an option or argument that cannot be"
-    AMISS = 3, "`health`: the agent is not healthy; `drift`: the config drifted"
+    AMISS = (
+        3,
+        "`health`: the agent is not healthy; `drift`: the config drifted; `apply --check`: it would change something",
+    )
     BUSY = 4, "`run`: another agent runs on the same state directory; `apply`: the parcel was refused, it says why"
     STUCK = 5, "what was named is not on this device; `run`: its watchdog ended it, for a part was stuck: see the log"
     UNSECURED = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -12,15 +13,24 @@ from pyv_edge_agent.core.aim import aimed_at
 from pyv_edge_agent.core.device import Device
 from pyv_edge_agent.core.events import Arrived, Event
 from pyv_edge_agent.core.obey import NotObeyed, heed_release
-from pyv_edge_agent.core.telling import shown_phase
+from pyv_edge_agent.core.telling import fleet_facts, shown_phase
+from pyv_edge_agent.disk.atomic import DiskError
 from pyvorin_edge import topics, wire
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import OrderError, Parcel, decode_parcel, parcel_blobs, release_digest
 from pyvorin_edge.trust import TrustError, version_of
+from pyvorin_edge.vocabulary import ParcelOutcome
 
 Action = Callable[[], None]
+WORDS: Final[Mapping[int, ParcelOutcome]] = {
+    HTTPStatus.OK: ParcelOutcome.ACCEPTED,
+    HTTPStatus.CONFLICT: ParcelOutcome.LOWER,
+    HTTPStatus.UNPROCESSABLE_ENTITY: ParcelOutcome.REJECTED,
+    HTTPStatus.INSUFFICIENT_STORAGE: ParcelOutcome.NOT_KEPT,
+}
+"""What each status of `take_parcel` means."""
 
 
 class Taker(Protocol):
@@ -29,6 +39,10 @@ class Taker(Protocol):
     @property
     def device(self) -> Device:
         """The device as it is now."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What the disk did not take of the last event; none = all of it is durable."""
 
     def call(self, action: Action) -> None:
         """Run `action` where events are fed."""
@@ -41,22 +55,32 @@ class Taker(Protocol):
 
 
 def ask_parcel(taker: Taker, args: Mapping[str, Any]) -> dict[str, Any]:
-    """The control socket's `parcel`: {"parcel": base64} → status, sentence, and where the device stands then."""
+    """The control socket's `parcel`: {"parcel": base64} → status, sentence, where the device stands then, and what it
+    had committed before (`was`)."""
+    was = standing(taker.device)["committed"]
     try:
         data = base64.b64decode(str(args["parcel"]), validate=True)
     except ValueError:  # binascii.Error is one; letters beyond ASCII are another
         status, said = 422, "not a parcel: it came broken"
     else:
         status, said = take_parcel(taker, data)
-    return {"status": status, "said": said, **standing(taker.device)}
+    return {"status": status, "said": said, "was": was, **standing(taker.device)}
 
 
 def standing(device: Device) -> dict[str, Any]:
-    """What it works towards, what it has, and how the last update ended; releases by digest, none = not known."""
+    """Who it is, what it works towards, what it has, the hash that runs, and how the last update ended; releases by
+    digest, none = not known."""
     target = aimed_at(device.facts.device_id, device.memory, device.directive, device.assignment)
     committed, result = device.memory.committed, device.memory.state.result
     return {
+        "device_id": device.facts.device_id,
+        "boot_id": device.boot_id or None,
+        "channel": device.channel,
+        "generation": fleet_facts(device)["generation"],
+        "config_hash": device.live_hash,
+        "health": device.health.get("status"),
         "wanted": None if target is None else target.release,
+        "attempt": None if target is None else target.attempt,
         "committed": None if committed is None else committed.release,
         "version": None if committed is None else committed.version,
         "phase": shown_phase(device),
@@ -66,7 +90,8 @@ def standing(device: Device) -> dict[str, Any]:
 
 
 def take_parcel(updater: Taker, data: bytes) -> tuple[int, str]:
-    """Status and sentence: 200 accepted or already in force, 409 lower than what is, 422 rejected."""
+    """Status and sentence: 200 accepted or already in force, 409 lower than what is, 422 rejected, 507 the disk did not
+    take it (a running agent tries again by itself)."""
     try:
         parcel = decode_parcel(data)
         trust, orders, contents = _documents(parcel), _orders(parcel), _Contents.of(parcel)
@@ -94,19 +119,24 @@ class _Contents(NamedTuple):
 
 def _take(updater: Taker, parcel: Parcel, steps: Sequence[Arrived | _Contents]) -> tuple[int, str]:
     before = updater.device.memory.state.refused
-    for step in steps:
-        if isinstance(step, Arrived):
-            updater.feed(step)
-        else:
-            _lay_in(updater, step)
+    try:
+        for step in steps:
+            if isinstance(step, Arrived):
+                updater.feed(step)
+            else:
+                _lay_in(updater, step)
+    except DiskError as why:
+        return HTTPStatus.INSUFFICIENT_STORAGE, str(why)
     memory = updater.device.memory
     refused = memory.state.refused
     if refused is not None and refused is not before:
         return 422, f"{refused.order}: {refused.code.sentence}: {refused.detail}"
     wanted = {"directive": parcel.directive, "assignment": parcel.assignment}
-    for name, text in wanted.items():
-        if text is not None and getattr(memory, name) != text.encode("utf-8"):
-            return 409, f"the {name} is not newer than the one in force, or not for this device"
+    missing = [n for n, text in wanted.items() if text is not None and getattr(memory, n) != text.encode("utf-8")]
+    if updater.trouble is not None and (missing or not any(wanted.values())):
+        return HTTPStatus.INSUFFICIENT_STORAGE, updater.trouble
+    if missing:
+        return 409, f"the {missing[0]} is not newer than the one in force, or not for this device"
     return 200, "accepted"
 
 

@@ -320,3 +320,22 @@ class Drifting(Word):
     SPIKE = "spike", "amplitude more in a share of the readings, probability"
     STEP = "step", "amplitude more from after_seconds on"
     STUCK = "stuck", "always the value of after_seconds, from then on"
+
+
+class ParcelOutcome(Word):
+    """What `pyv-edge-agent apply` answers to a parcel."""
+
+    ACCEPTED = "accepted", "its orders are in force, or were before"
+    LOWER = "lower", "its orders are not newer than those in force, or not for this device"
+    REJECTED = "rejected", "it was refused: the detail says which order, and why"
+    OTHER_DEVICE = "other_device", "this is not the device that was meant: nothing was taken"
+    NOT_KEPT = "not_kept", "the disk did not take it"
+    REHEARSED = "rehearsed", "nothing was taken: it says what would come of it"
+
+
+class Would(Word):
+    """What would come of a parcel."""
+
+    NOTHING = "nothing", "it would change nothing"
+    UPDATE = "update", "the device would begin an update"
+    REFUSE = "refuse", "the device would not take it, or not obey it"

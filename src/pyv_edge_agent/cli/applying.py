@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
@@ -17,23 +16,24 @@ import click
 from pyv_edge_agent.cli.options import with_json, with_state_dir
 from pyv_edge_agent.control import NotRunning, ask
 from pyv_edge_agent.exits import Exit
+from pyv_edge_agent.main import DiskError
+from pyv_edge_agent.parcel import WORDS
+from pyv_edge_agent.provision import known_device_id
 from pyv_edge_agent.state_dir import StateDir
-from pyvorin_edge.vocabulary import Phase
+from pyvorin_edge.identity import parse_device_id
+from pyvorin_edge.vocabulary import ParcelOutcome, Phase
 
 Standing: TypeAlias = dict[str, Any]
 
 #: a parcel has at most 1 MiB; one byte more shows that it is too large
 READ_BYTES_MAX: Final = 1024 * 1024 + 1
 LOOK_SECONDS: Final = 0.5
-_WORDS: Final = {
-    HTTPStatus.OK: "accepted",
-    HTTPStatus.CONFLICT: "lower",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "rejected",
-}
 _EXITS: Final = {
-    HTTPStatus.OK: Exit.DONE,
-    HTTPStatus.CONFLICT: Exit.CONFLICT,
-    HTTPStatus.UNPROCESSABLE_ENTITY: Exit.REFUSED,
+    ParcelOutcome.ACCEPTED: Exit.DONE,
+    ParcelOutcome.LOWER: Exit.CONFLICT,
+    ParcelOutcome.REJECTED: Exit.REFUSED,
+    ParcelOutcome.OTHER_DEVICE: Exit.CONFLICT,
+    ParcelOutcome.NOT_KEPT: Exit.FAILED,
 }
 
 
@@ -43,7 +43,8 @@ _EXITS: Final = {
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The live config, if it is not config.toml in the state directory; only before the agent's first start.",
+    help="The live config, if it is not config.toml in the state directory; only before the agent's first start, and "
+    "with --check.",
 )
 @click.option(
     "--wait",
@@ -57,6 +58,8 @@ _EXITS: Final = {
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The archive of the bundle that a release in the parcel names: then nothing is fetched.",
 )
+@click.option("--device", metavar="ID", help="Take nothing unless this is that device.")
+@click.option("--check", is_flag=True, help="Say what it would do, and which values it would change; take nothing.")
 @with_json
 def apply(
     parcel: BinaryIO,
@@ -64,6 +67,8 @@ def apply(
     config: Path | None,
     wait_seconds: float | None,
     bundle: Path | None,
+    device: str | None,
+    check: bool,
     as_json: bool,
 ) -> None:
     """Take the parcel in FILE, `-` for standard input: the same orders as over the network, judged the same way.
@@ -71,29 +76,52 @@ def apply(
     A running agent takes it at once and begins. While none runs its orders are kept, and the next start obeys them.
     It needs no token: its signatures are its authority.
 
-    Exit status: 0 accepted or in force already, 4 refused, 6 lower than what is in force; with --wait also 7, the
-    update failed, and 8, it did not end in time (it goes on).
+    Exit status: 0 accepted or in force already, 1 the disk did not take it, 4 refused, 6 lower than what is in force or
+    another device's; with --wait also 7, the update failed, and 8, it did not end in time (it goes on); with --check 3,
+    it would change something.
     """
     place = StateDir(state_dir)
     data = parcel.read(READ_BYTES_MAX)
-    if bundle is not None:
-        _laid_in(place, data, bundle)
-    said = _taken(place, config, data)
-    code = _EXITS[said["status"]]
+    other = _another(place, device)
+    if other is None and check:
+        from pyv_edge_agent.cli.rehearsing import rehearsed
+
+        sys.exit(rehearsed(place, config, data, as_json=as_json))
+    said = other or _taken(place, config, data, bundle)
+    code = _EXITS[said["outcome"]]
     if code is Exit.DONE and wait_seconds is not None and said["agent"] == "running":
         said |= _awaited(place, wait_seconds)
         code = _how_it_ended(said)
-    status = said.pop("status")
-    if as_json:
-        click.echo(json.dumps({"outcome": _WORDS[status], **said}))
-    else:
-        click.echo(said["said"] if status == HTTPStatus.OK else f"{_WORDS[status]}: {said['said']}")
-        if status != HTTPStatus.UNPROCESSABLE_ENTITY:
-            _say(said)
+    _tell(said, as_json=as_json)
     sys.exit(code)
 
 
-def _laid_in(place: StateDir, parcel: bytes, bundle: Path) -> None:
+def _another(place: StateDir, wanted: str | None) -> Standing | None:
+    """The answer of a device that is not the one that was meant; none if it is."""
+    if wanted is None:
+        return None
+    name = known_device_id(place.root)
+    if name == parse_device_id(wanted):
+        return None
+    said = f"this is {name or 'no device yet'}, not {wanted}: nothing was taken"
+    return {"outcome": ParcelOutcome.OTHER_DEVICE, "said": said, "device_id": name}
+
+
+def _taken(place: StateDir, config: Path | None, data: bytes, bundle: Path | None) -> Standing:
+    try:
+        if bundle is not None:
+            _lay_in(place, data, bundle)
+        try:
+            found: Standing = ask(place.socket, "parcel", {"parcel": base64.b64encode(data).decode()})
+            found["agent"] = "running"
+        except NotRunning:
+            found = {**_kept(place, config, data), "agent": "at rest"}
+    except DiskError as why:
+        return {"outcome": ParcelOutcome.NOT_KEPT, "said": str(why)}
+    return {"outcome": WORDS[found.pop("status")], **found}
+
+
+def _lay_in(place: StateDir, parcel: bytes, bundle: Path) -> None:
     from pyv_edge_agent.carried import lay_in_bundle
 
     try:
@@ -106,14 +134,6 @@ def _how_it_ended(said: Standing) -> Exit:
     if _reached(said):
         return Exit.DONE
     return Exit.UPDATE_FAILED if _ended(said) else Exit.TIMED_OUT
-
-
-def _taken(place: StateDir, config: Path | None, data: bytes) -> Standing:
-    try:
-        found: Standing = ask(place.socket, "parcel", {"parcel": base64.b64encode(data).decode()})
-    except NotRunning:
-        return {**_kept(place, config, data), "agent": "at rest"}
-    return {**found, "agent": "running"}
 
 
 def _kept(place: StateDir, config: Path | None, data: bytes) -> Standing:
@@ -129,8 +149,9 @@ def _kept(place: StateDir, config: Path | None, data: bytes) -> Standing:
         raise click.ClickException(f"{place.root} cannot be locked: {why.strerror}") from None
     try:
         device = AtRest(place, config or place.config, agent_version(), Clock())
+        was = standing(device.device)["committed"]
         status, said = take_parcel(device, data)
-        return {"status": status, "said": said, **standing(device.device)}
+        return {"status": status, "said": said, "was": was, **standing(device.device)}
     finally:
         os.close(lock)
 
@@ -154,16 +175,29 @@ def _looked(look: Callable[[], Standing], before: Standing) -> Standing:
 
 def _ended(found: Standing) -> bool:
     """Settled, and either on what is wanted or at the end of a try of it."""
-    if found.get("phase") != Phase.SETTLED:
-        return False
-    result = found.get("result")
-    return _reached(found) or (result is not None and result["release"] == found["wanted"])
+    return found.get("phase") == Phase.SETTLED and (_reached(found) or _tried(found))
 
 
 def _reached(found: Standing) -> bool:
     if found.get("phase") != Phase.SETTLED:
         return False
     return found["wanted"] is None or found["wanted"] == found["committed"]
+
+
+def _tried(found: Standing) -> bool:
+    """Whether the last result is of this very attempt; an older agent does not say which one is wanted."""
+    result, attempt = found.get("result"), found.get("attempt")
+    return result is not None and result["release"] == found["wanted"] and attempt in (None, result["attempt"])
+
+
+def _tell(said: Standing, *, as_json: bool) -> None:
+    outcome = said["outcome"]
+    if as_json:
+        click.echo(json.dumps(said))
+        return
+    click.echo(said["said"] if outcome is ParcelOutcome.ACCEPTED else f"{outcome}: {said['said']}")
+    if outcome in (ParcelOutcome.ACCEPTED, ParcelOutcome.LOWER):
+        _say(said)
 
 
 def _say(said: Standing) -> None:

@@ -15,6 +15,7 @@ from conformance.parcel_subject import Satchel
 from pyv_edge_agent.carried import AtRest
 from pyv_edge_agent.cli import main
 from pyv_edge_agent.clock import Clock
+from pyv_edge_agent.disk.atomic import DiskError
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.exits import Exit
@@ -27,7 +28,7 @@ from pyvorin_edge import wire
 from pyvorin_edge.envelope import public_bytes
 from pyvorin_edge.identity import DeviceId, digest_of
 from pyvorin_edge.vocabulary import Clock as ClockWord
-from pyvorin_edge.vocabulary import Phase
+from pyvorin_edge.vocabulary import ParcelOutcome, Phase
 
 DEVICE = DeviceId("FLEET-0a1b2c3d4e5f")
 CONFIG = b"[windows]\ndefault_size = 7\n"
@@ -124,6 +125,24 @@ def test_a_parcel_signed_by_a_stranger_is_rejected_with_the_reason(fleet: Fleet,
 def test_a_parcel_over_the_limit_is_rejected(place: StateDir) -> None:
     big = wire.encode({"v": 1, "blobs": [base64.b64encode(bytes(1024 * 1024)).decode()]})
     assert apply(place, big)[0] == Exit.REFUSED
+
+
+def test_another_devices_parcel_is_not_even_looked_at(fleet: Fleet, place: StateDir) -> None:
+    code, said = apply(place, parcel(fleet), "--device", "FLEET-000000000000")
+    assert (code, said["outcome"], said["device_id"]) == (Exit.CONFLICT, ParcelOutcome.OTHER_DEVICE, DEVICE)
+    assert read_memory(Journal(place.root)).directive is None
+
+
+def test_what_the_disk_does_not_take_is_told_as_such(
+    fleet: Fleet, place: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Journal, parts: Any) -> None:
+        raise DiskError(place.root / "state", "write", OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(Journal, "write", full)
+    code, said = apply(place, parcel(fleet))
+    assert (code, said["outcome"]) == (Exit.FAILED, ParcelOutcome.NOT_KEPT)
+    assert "No space left" in said["said"]
 
 
 def test_a_second_provisioning_changes_nothing_and_another_anchor_is_refused(place: StateDir, fleet: Fleet) -> None:

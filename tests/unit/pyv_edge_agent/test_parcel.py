@@ -14,9 +14,11 @@ from pyv_edge_agent.core.brain import wake
 from pyv_edge_agent.core.device import Facts
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.core.update import phase_of
+from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.slots import SlotKind, Slots
 from pyv_edge_agent.link.none import NoLink
-from pyv_edge_agent.parcel import take_parcel
+from pyv_edge_agent.parcel import ask_parcel, take_parcel
 from pyv_edge_agent.performer import Surroundings
 from pyv_edge_agent.updater import OTAUpdater
 from pyvorin_edge import orders, topics, wire
@@ -129,6 +131,25 @@ def test_a_release_by_a_stranger_is_not_stored(updater: OTAUpdater, fleet: Fleet
     take_parcel(updater, parcel(fleet, trust=fleet_trust))
     assert slots.held(SlotKind.RELEASES) == frozenset()
     assert slots.read(SlotKind.BLOBS, digest_of(CONFIG)) is None
+
+
+def test_what_the_disk_does_not_take_is_neither_accepted_nor_called_lower(
+    updater: OTAUpdater, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Journal, parts: Any) -> None:
+        raise DiskError(Path("state"), "write", OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(Journal, "write", full)
+    status, said = take_parcel(updater, parcel(fleet))
+    assert (status, "No space left" in said) == (507, True)
+
+
+def test_the_answer_says_who_it_is_and_what_it_had_before(updater: OTAUpdater, fleet: Fleet) -> None:
+    data = parcel(fleet)
+    said = ask_parcel(updater, {"parcel": _base64(data)})
+    assert (said["status"], said["device_id"], said["boot_id"], said["was"]) == (200, DEVICE, "boot-1", None)
+    assert said["generation"] == fleet.generation
+    assert said["wanted"] is not None
 
 
 @pytest.mark.parametrize(
