@@ -22,6 +22,7 @@ from pyv_fleet.api import (
     events,
     fleet,
     metrics,
+    parcels,
     problems,
     records,
     releases,
@@ -36,8 +37,8 @@ from pyv_fleet.api.idempotency import claim, remembering
 
 BODY_BYTES_MAX: Final = 256 * 1024
 _NOUNS: Final = (
-    fleet, devices, drift, releases, bundles, channels, rollouts, rollbacks, tokens, trust, records, events, metrics,
-    enrolment, device_link, article,
+    fleet, devices, drift, releases, bundles, channels, parcels, rollouts, rollbacks, tokens, trust, records, events,
+    metrics, enrolment, device_link, article,
 )  # fmt: skip
 
 

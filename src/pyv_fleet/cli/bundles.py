@@ -72,6 +72,30 @@ def upload(session: Session, archive: Path) -> None:
     session.say(f"bundle {view.sha256}: {view.size} bytes at the controller")
 
 
+def fetch_to(session: Session, bundle: BundleRef, folder: Path) -> Path:
+    """A published bundle's archive in `folder`, whole or not there at all; one that is there is not fetched again."""
+    import hashlib
+    import os
+
+    from pyv_fleet.durable import sync_directory
+    from pyv_fleet.transfers import BundleClient
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{bundle.sha256[:16]}.tar.gz"
+    if path.exists():
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == bundle.sha256:
+                return path
+    part = path.with_suffix(".part")
+    with part.open("wb") as file, BundleClient.at(session.home) as client:
+        client.download_bundle(bundle.sha256, bundle.size, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_directory(folder)
+    return path
+
+
 def verify_published(session: Session, bundle: BundleRef, trust: Trust) -> Manifest:
     """Download a release's bundle and judge it here; CliError, BundleError."""
     from pyv_fleet.transfers import BundleClient

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyv_fleet.cli import bundles
+from pyv_fleet.cli.export import export
 from pyv_fleet.cli.filters import version_option
 from pyv_fleet.cli.output import Column, show_list, show_one
 from pyv_fleet.cli.session import CliError, Exit, Session, naming, with_session
@@ -26,6 +27,9 @@ existing_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.group()
 def group() -> None:
     """Releases: build, sign, publish."""
+
+
+group.add_command(export)
 
 
 def release_terms(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -51,3 +51,22 @@ def publish(session: Session, file: Path) -> None:
         version = version_of(document)
     session.client.put_trust(version, document)
     session.say(f"trust document {version} is in force and published")
+
+
+@group.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; else standard output.")
+@with_session
+def anchor(session: Session, out: Path | None) -> None:
+    """The fleet's root key as `trust_anchor.json`: what a device without network is provisioned with.
+
+    Bring it to the device by a way that you trust: whatever it names, the device obeys.
+    """
+    import json
+
+    from pyv_fleet.durable import write_durably
+
+    data = json.dumps({"public_key": session.client.fleet().root_key}) + "\n"
+    if out is None:
+        click.echo(data, nl=False)
+    else:
+        write_durably(out, data.encode(), mode=0o644)

@@ -28,6 +28,7 @@ from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
 from pyv_fleet.engine.paces import Paces
+from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
 from pyv_fleet.engine.publishing import Publishing
@@ -146,6 +147,7 @@ class Engine:
             rollbacks=self.rollbacks,
             answers=Answers(ground),
             desired=DesiredOrders(ground, trust),
+            parcels=Parcels(ground, trust, self.orders, audit),
         )
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()

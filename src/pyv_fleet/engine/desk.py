@@ -46,6 +46,7 @@ from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.interface import ReleaseDesk, RollbackDesk, RolloutDesk
+from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
 from pyv_fleet.engine.telemetry import Telemetry
@@ -92,6 +93,7 @@ class Parts:
     rollbacks: RollbackDesk
     answers: Answers
     desired: DesiredOrders
+    parcels: Parcels
 
 
 class Desk:
@@ -111,6 +113,11 @@ class Desk:
     def bundles(self) -> Bundles:
         """Bundles, up and down."""
         return self._parts.bundles
+
+    @property
+    def parcels(self) -> Parcels:
+        """The orders in force, packed."""
+        return self._parts.parcels
 
     # --- the fleet ---
 

@@ -12,6 +12,7 @@ from pyv_fleet.core.views.devices import (
 )
 from pyv_fleet.core.views.fleet import AttentionView, FleetView, SnapshotDevice, SnapshotView
 from pyv_fleet.core.views.page import Page, Problem, Reason
+from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.records import AlertView, AuditView
 from pyv_fleet.core.views.releases import ReleaseUpload, ReleaseView
 from pyv_fleet.core.views.rollbacks import RollbackSpec, RollbackView
@@ -33,6 +34,7 @@ __all__ = [
     "DriftView",
     "FleetView",
     "Page",
+    "ParcelOrder",
     "Problem",
     "Reason",
     "ReleaseUpload",
