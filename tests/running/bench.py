@@ -106,8 +106,8 @@ class Bench:
     async def key_text(self, scope: AuthScope = AuthScope.OPERATE) -> str:
         return (await self.desk.create_key(KeySpec(name=f"test-{scope}", scope=scope), "test")).key
 
-    async def release(self, version: str, config: bytes = CONFIG) -> str:
-        made = build_release(config, fleet="test", version=version, format=ConfigFormat.TOML)
+    async def release(self, version: str, config: bytes = CONFIG, **terms: Any) -> str:
+        made = build_release(config, fleet="test", version=version, format=ConfigFormat.TOML, **terms)
         view, _ = await self.desk.publish_release(sign_release(made, self.release_key), config, "test")
         return view.digest
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import get, post
+from litestar import get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import DeviceView, Page
+from pyv_fleet.core.views import AssignmentView, DevicePatch, DeviceVerb, DeviceView, Page
 from pyv_fleet.core.words import AuthScope
 from pyvorin_edge.identity import parse_label
 from pyvorin_edge.report import Response as DeviceResponse
@@ -57,4 +57,34 @@ async def request_of(
     return await desk.request(device_id, data.verb, data.args, actor_of(caller))
 
 
-ROUTES = (devices, device, request_of)
+@get("/v1/devices/{device_id:str}/assignment", opt=may(AuthScope.READ))
+async def assignment(desk: HasDesk, device_id: FromPath[str]) -> AssignmentView:
+    """What one device is told for itself: channel, labels, overlay, pin, time zone."""
+    return await desk.assignments.get(device_id)
+
+
+@patch("/v1/devices/{device_id:str}", opt=may(AuthScope.OPERATE))
+async def change(
+    desk: HasDesk, caller: HasCaller, device_id: FromPath[str], data: JSONBody[DevicePatch]
+) -> AssignmentView:
+    """Set channel, labels, overlay, pin or time zone of one device, each checked first; the same again does nothing."""
+    return await desk.assignments.change(device_id, data, actor_of(caller))
+
+
+@post("/v1/devices/{device_id:str}/quarantine", opt=may(AuthScope.OPERATE), status_code=200)
+async def quarantine(
+    desk: HasDesk, caller: HasCaller, device_id: FromPath[str], data: JSONBody[DeviceVerb]
+) -> AssignmentView:
+    """Shut one device out: API and broker refuse its certificate, and its session ends."""
+    return await desk.quarantine.impose(device_id, data.reason, actor_of(caller))
+
+
+@post("/v1/devices/{device_id:str}/unquarantine", opt=may(AuthScope.OPERATE), status_code=200)
+async def unquarantine(
+    desk: HasDesk, caller: HasCaller, device_id: FromPath[str], data: JSONBody[DeviceVerb]
+) -> AssignmentView:
+    """Let it in again: its certificate counts as before."""
+    return await desk.quarantine.lift(device_id, data.reason, actor_of(caller))
+
+
+ROUTES = (devices, device, request_of, assignment, change, quarantine, unquarantine)

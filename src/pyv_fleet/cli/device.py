@@ -1,4 +1,4 @@
-"""`pyv-fleet device`: provision, list, show, ask."""
+"""`pyv-fleet device`: provision, list, show, ask; what one is told for itself is in assignment.py."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from pyv_fleet.cli import assignment
 from pyv_fleet.cli.filters import label_option, labels_of
 from pyv_fleet.cli.output import Column, columns_of, printable, show_list, show_one
 from pyv_fleet.cli.session import CliError, Session, with_session
@@ -23,7 +24,7 @@ PROVISION_SECONDS = 60
 
 @click.group()
 def group() -> None:
-    """Devices: provision, list, show, ask."""
+    """Devices: provision, list, show, ask, and what one is told for itself."""
 
 
 @group.command("list")
@@ -140,6 +141,9 @@ def _agent() -> list[str]:
     return [found] if found else [sys.executable, "-m", "pyv_edge_agent"]
 
 
+for _command in assignment.COMMANDS:
+    group.add_command(_command)
+
 _COLUMNS = (
     Column("device", lambda d: d.device_id),
     Column("channel", lambda d: d.channel),
@@ -160,6 +164,10 @@ _FIELDS = (
         lambda d: d.result and f"{d.result.version or d.result.release}: {d.result.outcome} {d.result.detail}",
     ),
     Column("drifted keys", lambda d: d.drift.paths),
+    Column("pin", lambda d: assignment.pin_text(d.pin)),
+    Column("overlay sets", lambda d: d.overlay),
+    Column("time zone", lambda d: d.tz),
+    Column("quarantined", lambda d: d.quarantined),
     Column("agent", lambda d: d.agent_version),
     Column("boot", lambda d: d.boot),
     Column("incarnation", lambda d: d.incarnation),

@@ -14,6 +14,7 @@ from pyv_fleet.engine import sweeps
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
+from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.channels import Channels
@@ -32,6 +33,7 @@ from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
 from pyv_fleet.engine.publishing import Publishing
+from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.reception import Ear, Reception, Steps
 from pyv_fleet.engine.releases import Releases
 from pyv_fleet.engine.requests import Requests
@@ -117,15 +119,9 @@ class Engine:
         )
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
-            ground,
-            around.authority,
-            trust,
-            self.orders,
-            self._revocation,
-            self.alerting,
-            audit,
-            link=around.link,
+            ground, around.authority, trust, self.orders, self._revocation, self.alerting, audit, link=around.link
         )
+        assignments = Assignments(ground, trust, self.orders, audit)
         parts = Parts(
             ground=ground,
             trust=trust,
@@ -133,6 +129,8 @@ class Engine:
             audit=audit,
             intake=self.intake,
             devices=Devices(ground, goldens, self.polls),
+            assignments=assignments,
+            quarantine=Quarantine(ground, self._revocation, assignments, audit),
             drift=Drift(ground, goldens, requests, audit),
             channels=Channels(ground, self.orders, self.paces, audit),
             tokens=self.tokens,

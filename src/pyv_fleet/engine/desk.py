@@ -35,6 +35,7 @@ from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp
+from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.channels import Channels
@@ -47,6 +48,7 @@ from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.interface import ReleaseDesk, RollbackDesk, RolloutDesk
 from pyv_fleet.engine.parcels import Parcels
+from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
 from pyv_fleet.engine.telemetry import Telemetry
@@ -79,6 +81,8 @@ class Parts:
     audit: AuditLog
     intake: Intake
     devices: Devices
+    assignments: Assignments
+    quarantine: Quarantine
     drift: Drift
     channels: Channels
     tokens: Tokens
@@ -118,6 +122,16 @@ class Desk:
     def parcels(self) -> Parcels:
         """The orders in force, packed."""
         return self._parts.parcels
+
+    @property
+    def assignments(self) -> Assignments:
+        """What each device is told for itself."""
+        return self._parts.assignments
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """Who is shut out."""
+        return self._parts.quarantine
 
     # --- the fleet ---
 

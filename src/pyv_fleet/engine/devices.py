@@ -20,12 +20,14 @@ from pyv_fleet.core.views import (
     SnapshotDevice,
     SnapshotView,
 )
+from pyv_fleet.engine.assignments import pin_view
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.engine.goldens import Goldens, Look
 from pyv_fleet.engine.ground import Ground, rfc3339, rfc3339_or_none
 from pyv_fleet.engine.polls import Polls
 from pyv_fleet.store import status
 from pyv_fleet.store.status import Filter, Known, StatusRecord
+from pyvorin_edge.config.layers import leaves
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Standing
 
 MS_MAX = 253_402_300_799_000
@@ -113,6 +115,11 @@ def device_view(known: Known, look: Look) -> DeviceView:
         boot=max(said.boot, 0),
         incarnation=device.incarnation,
         enrolled_at=rfc3339(device.enrolled_at),
+        number=device.number,
+        pin=pin_view(device.pin, None if device.pin is None else look.version(device.pin["release"])),
+        overlay=leaves(device.overlay),
+        tz=device.tz,
+        quarantined=device.quarantined,
     )
 
 

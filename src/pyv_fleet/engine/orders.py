@@ -116,7 +116,8 @@ class Orders:
             device_id=DeviceId(device.device_id),
             number=number,
             channel=ChannelName(device.channel),
-            min_generation=device.min_generation,
+            # a higher epoch forgets generations (rule 2)
+            min_generation=device.min_generation if epoch == device.epoch else 0,
             labels=device.labels,
             overlay=device.overlay,
             pin=None if device.pin is None else msgspec.convert(device.pin, orders.Pin),
@@ -128,8 +129,9 @@ class Orders:
             device,
             epoch=epoch,
             number=number,
+            min_generation=assignment.min_generation,
             overlay_digest=orders.overlay_digest(device.overlay),
-            assignment=self._sign(lambda: self._signer.assignment(assignment)),
+            assignment=self._sealed_assignment(assignment),
             published_at=None,
         )
         await devices.save(connection, made)
@@ -195,6 +197,14 @@ class Orders:
         )
         stored = last.generation if last is not None and last.epoch == epoch else 0
         return max(stored, int(reported.scalar_one_or_none() or 0))
+
+    def _sealed_assignment(self, assignment: Assignment) -> bytes:
+        envelope = self._sign(lambda: self._signer.assignment(assignment))
+        try:
+            orders.decode_order(open_envelope(envelope).payload, Assignment)
+        except orders.OrderError as why:
+            raise Invalid("the device would refuse this assignment", str(why), (str(why),)) from None
+        return envelope
 
     def _sealed(self, directive: Directive) -> DirectiveRecord:
         envelope = self._sign(lambda: self._signer.directive(directive))

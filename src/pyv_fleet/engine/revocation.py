@@ -50,6 +50,13 @@ class Revocation:
                 except BrokerError as why:
                     log.error("revoking %s at the broker: %s", device_id, why)
 
+    async def restore(self) -> None:
+        """Certificates that are off the list again are let in from now on."""
+        try:
+            await self.refresh()
+        except BrokerError as why:
+            log.error("letting devices in again at the broker: %s", why)
+
     async def valid(self, device_id: str, serial: int) -> bool:
         """Whether a certificate that TLS accepted still is that device's: issued here, not revoked, not quarantined."""
         async with self._ground.database.read() as connection:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.store.records import add, many, one
-from pyv_fleet.store.schema import certificates
+from pyv_fleet.store.schema import certificates, devices
 
 
 class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +38,12 @@ async def revoke_all_of(connection: AsyncConnection, device_id: str, now_ms: int
 
 
 async def revoked(connection: AsyncConnection, now_ms: int, keep_ms: int) -> list[CertificateRecord]:
-    """What must stand on the CRL: revoked, and not expired longer than `keep_ms` (it could be renewed so long)."""
+    """What must stand on the CRL: revoked or of a quarantined device, and not expired longer than `keep_ms` (it could
+    be renewed so long). A certificate that stands there for the quarantine alone has no `revoked_at`."""
     query = (
         select(certificates)
-        .where(certificates.c.revoked_at.is_not(None))
+        .join(devices, devices.c.device_id == certificates.c.device_id)
+        .where(or_(certificates.c.revoked_at.is_not(None), devices.c.quarantined))
         .where(certificates.c.expires_at > now_ms - keep_ms)
     )
     return await many(connection, query.order_by(certificates.c.serial), CertificateRecord)

@@ -1,5 +1,6 @@
 """What the API says and takes: one struct an answer or a body. API, client, CLI and page share them; times RFC 3339."""
 
+from pyv_fleet.core.views.assignments import AssignmentView, DevicePatch, DeviceVerb, PinBody, PinView
 from pyv_fleet.core.views.channels import ChannelBody, ChannelVerb, ChannelView, RuleView
 from pyv_fleet.core.views.devices import (
     DeviceDrift,
@@ -21,6 +22,7 @@ from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
 
 __all__ = [
     "AlertView",
+    "AssignmentView",
     "AttentionView",
     "AuditView",
     "Budgets",
@@ -29,12 +31,16 @@ __all__ = [
     "ChannelView",
     "DeviceDrift",
     "DeviceOutcome",
+    "DevicePatch",
+    "DeviceVerb",
     "DeviceView",
     "DriftDiff",
     "DriftView",
     "FleetView",
     "Page",
     "ParcelOrder",
+    "PinBody",
+    "PinView",
     "Problem",
     "Reason",
     "ReleaseUpload",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pyv_fleet.core.polling import PolledView
+from pyv_fleet.core.views.assignments import PinView
 from pyv_fleet.core.views.page import Reason
 from pyv_fleet.core.words import ActOutcome
 from pyvorin_edge.vocabulary import Connectivity, DriftKind, HealthStatus, LagKind, Outcome, Phase, Standing, WaitingFor
@@ -64,6 +65,13 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     enrolled_at: dt.datetime
     #: none unless an operator gave an address to poll
     polled: PolledView | None = None
+    #: of its assignment
+    number: int = 0
+    pin: PinView | None = None
+    #: JSON Pointers of what its overlay sets
+    overlay: tuple[str, ...] = ()
+    tz: str = "UTC"
+    quarantined: bool = False
     #: why it needs attention, in sentences; empty = it does not
     attention: tuple[str, ...] = ()
 
