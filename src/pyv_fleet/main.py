@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "rollout": Later("pyv_fleet.cli.rollout:group", "Move a channel to a release, wave by wave."),
     "rollback": Later("pyv_fleet.cli.rollback:rollback", "Take the fleet back to a release, at once."),
     "drift": Later("pyv_fleet.cli.drift:group", "Devices whose live config was changed."),
+    "policy": Later("pyv_fleet.cli.policy:group", "Policies: how releases reach a channel."),
     "channel": Later("pyv_fleet.cli.channel:group", "Channels and their terms."),
     "alert": Later("pyv_fleet.cli.records:alert", "Alerts."),
     "audit": Later("pyv_fleet.cli.records:audit", "Who did what, and why."),

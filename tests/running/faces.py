@@ -161,7 +161,7 @@ class StandInDesk:
         return [
             views.ChannelView(
                 name="stable", generation=7, golden="cd" * 32, golden_version="1.1", last_good="cd" * 32, rules=(rule,),
-                devices=2, drift_policy=DriftPolicy.ALERT, rollout=None,
+                devices=2, drift_policy=DriftPolicy.ALERT, rollout=None, terms=views.ChannelBody(),
             )
         ]  # fmt: skip
 

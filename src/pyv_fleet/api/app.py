@@ -23,6 +23,7 @@ from pyv_fleet.api import (
     fleet,
     metrics,
     parcels,
+    policies,
     problems,
     records,
     releases,
@@ -37,9 +38,25 @@ from pyv_fleet.api.idempotency import claim, remembering
 
 BODY_BYTES_MAX: Final = 256 * 1024
 _NOUNS: Final = (
-    fleet, devices, drift, releases, bundles, channels, parcels, rollouts, rollbacks, tokens, trust, records, events,
-    metrics, enrolment, device_link, article,
-)  # fmt: skip
+    fleet,
+    devices,
+    drift,
+    releases,
+    bundles,
+    channels,
+    parcels,
+    policies,
+    rollouts,
+    rollbacks,
+    tokens,
+    trust,
+    records,
+    events,
+    metrics,
+    enrolment,
+    device_link,
+    article,
+)
 
 
 def build_app(context: ApiContext, more: Sequence[Any] = ()) -> Litestar:

@@ -29,7 +29,7 @@ def list_(session: Session) -> None:
 def show(session: Session, name: str) -> None:
     """One channel with its rules."""
     found = session.client.channel(name)
-    show_one(session, found, _COLUMNS)
+    show_one(session, found, _FIELDS)
     if session.format == "table" and found.rules:
         click.echo()
         show_list(session, found.rules, _RULE_COLUMNS)
@@ -37,20 +37,31 @@ def show(session: Session, name: str) -> None:
 
 @group.command("set")
 @click.argument("name")
-@click.option("--drift-policy", type=click.Choice(["alert", "remediate"]), default="alert", show_default=True)
-@click.option("--beat-seconds", type=click.IntRange(0, 86_400), default=60, show_default=True)
-@click.option("--report-seconds", type=click.IntRange(1, 86_400), default=900, show_default=True)
-@click.option("--keepalive-seconds", type=click.IntRange(5, 65_535), default=60, show_default=True)
-@click.option("--settle-seconds", type=click.IntRange(0, 3_600), default=10, show_default=True)
+@click.option("--drift-policy", type=click.Choice(["alert", "remediate"]))
+@click.option("--beat-seconds", type=click.IntRange(0, 86_400), help="0 = no beats.")
+@click.option("--report-seconds", type=click.IntRange(1, 86_400))
+@click.option("--keepalive-seconds", type=click.IntRange(5, 65_535))
+@click.option("--settle-seconds", type=click.IntRange(0, 3_600))
+@click.option("--policy", help="Of its rollouts; '' = the built-in one.")
+@click.option("--window", help="When devices may activate, in their time zones: 'mon-fri 22:00-05:00'; '' = always.")
+@click.option("--download-window", help="When they may download; '' = always.")
+@click.option("--herd", help="So many at work at once: 20, or site=2 (per value of the label); '' = all.")
+@click.option("--freeze", "freezes", multiple=True, help="No new wave: '2026-12-20T00:00Z/2027-01-02T00:00Z WHY'.")
+@click.option("--no-freeze", is_flag=True, help="Take all freezes away.")
+@click.option("--hold-out", "hold_outs", multiple=True, help="Who stays on a release: site=lab@VERSION; repeat.")
+@click.option("--no-hold-out", is_flag=True, help="Take all hold-outs away.")
 @with_session
-def set_(session: Session, name: str, drift_policy: str, **pace: Any) -> None:
-    """Make a channel, or set all its terms: what is not said takes its default."""
-    import msgspec
-
+def set_(session: Session, name: str, **said: Any) -> None:
+    """Make a channel, or change its terms: what is not said stays as it is."""
+    from pyv_fleet.cli.terms import changed_terms
+    from pyv_fleet.client import NotFound
     from pyv_fleet.core.views import ChannelBody
 
-    body = msgspec.convert({"drift_policy": drift_policy, **pace}, ChannelBody)
-    show_one(session, session.client.put_channel(name, body), _COLUMNS)
+    try:
+        before = session.client.channel(name).terms
+    except NotFound:
+        before = ChannelBody()
+    show_one(session, session.client.put_channel(name, changed_terms(before, said)), _FIELDS)
 
 
 @group.command()
@@ -62,6 +73,18 @@ def refresh(session: Session, name: str, reason: str) -> None:
     show_one(session, session.client.refresh_channel(name, reason), _COLUMNS)
 
 
+def _span(span: Any) -> str:
+    from pyv_fleet.core.spans import written_span
+
+    return "always" if span is None else written_span(span)
+
+
+def _herd(herd: Any) -> str:
+    if herd is None:
+        return "all"
+    return f"{herd.at_once}" if herd.label is None else f"{herd.at_once} per {herd.label}"
+
+
 _COLUMNS = (
     Column("channel", lambda c: c.name),
     Column("golden", lambda c: c.golden_version),
@@ -69,6 +92,15 @@ _COLUMNS = (
     Column("devices", lambda c: c.devices),
     Column("drift policy", lambda c: c.drift_policy),
     Column("rollout", lambda c: c.rollout),
+)
+_FIELDS = (
+    *_COLUMNS,
+    Column("policy", lambda c: c.terms.policy),
+    Column("activates", lambda c: _span(c.terms.window.activate if c.terms.window else None)),
+    Column("downloads", lambda c: _span(c.terms.window.download if c.terms.window else None)),
+    Column("at once", lambda c: _herd(c.terms.herd)),
+    Column("frozen", lambda c: [f"{one.begins_at} to {one.ends_at}: {one.reason}" for one in c.terms.freezes]),
+    Column("held out", lambda c: [f"{dict(one.where)} on {one.release[:12]}" for one in c.terms.hold_outs]),
 )
 _RULE_COLUMNS = (
     Column("rule", lambda r: r.kind),

@@ -36,12 +36,10 @@ def group() -> None:
     """Move a channel to a release, wave by wave."""
 
 
-def _budget(name: str, percent: float, what: str) -> Callable[[Any], Any]:
+def _budget(name: str, what: str) -> Callable[[Any], Any]:
     return click.option(
         f"--budget-{name}",
         type=click.FloatRange(0, 100),
-        default=percent,
-        show_default=True,
         help=f"Percent of a wave's devices that may {what} before it goes back; rounded down to whole devices.",
     )
 
@@ -49,16 +47,14 @@ def _budget(name: str, percent: float, what: str) -> Callable[[Any], Any]:
 @group.command()
 @click.option("--channel", required=True)
 @click.option("--release", required=True, help="Version or digest.")
-@click.option("--wave", "waves", multiple=True, help="1%, 20, kind=real, kind=real:1 (repeat); default 1% then 100%.")
-@click.option("--soak", type=click.IntRange(0), default=60, show_default=True, help="Seconds a wave must stay good.")
-@click.option("--deadline", type=click.IntRange(1), default=3600, show_default=True, help="Seconds a wave may take.")
-@click.option(
-    "--spread", type=click.IntRange(0), default=0, show_default=True, help="Devices begin within so many seconds."
-)
-@_budget("failed", 0, "refuse it or fail to take it")
-@_budget("reverted", 0, "go back by themselves")
-@_budget("unhealthy", 2, "become unhealthy under it")
-@_budget("lost", 2, "fall silent")
+@click.option("--wave", "waves", multiple=True, help="1%, 20, kind=real, kind=real:1 (repeat); else the policy's.")
+@click.option("--soak", type=click.IntRange(0), help="Seconds a wave must stay good.")
+@click.option("--deadline", type=click.IntRange(1), help="Seconds a wave may take.")
+@click.option("--spread", type=click.IntRange(0), help="Devices begin within so many seconds.")
+@_budget("failed", "refuse it or fail to take it")
+@_budget("reverted", "go back by themselves")
+@_budget("unhealthy", "become unhealthy under it")
+@_budget("lost", "fall silent")
 @click.option("--baseline", help="Version or digest that the others stay on and that it goes back to; else the golden.")
 @click.option("--supersede", is_flag=True, help="Take the place of a rollout that has not ended; else that is refused.")
 @reason_option
@@ -70,15 +66,15 @@ def create(
     channel: str,
     release: str,
     waves: tuple[str, ...],
-    soak: int,
-    deadline: int,
-    spread: int,
+    soak: int | None,
+    deadline: int | None,
+    spread: int | None,
     baseline: str | None,
     supersede: bool,
     reason: str,
     wait: bool,
     timeout: float,
-    **budgets: float,
+    **budgets: float | None,
 ) -> None:
     """Start a rollout, and follow it to its end.
 
@@ -91,7 +87,7 @@ def create(
     spec = RolloutSpec(
         channel=channel,
         release=release,
-        waves=waves or ("1%", "100%"),
+        waves=waves or None,
         soak_seconds=soak,
         deadline_seconds=deadline,
         spread_seconds=spread,
@@ -175,12 +171,16 @@ def _move(session: Session, rollout_id: str, move: str, reason: str, *, stay: bo
     show_one(session, session.client.move_rollout(rollout_id, move, RolloutVerb(reason=reason, stay=stay)), _FIELDS)
 
 
-def _budgets(percents: Mapping[str, float]) -> Budgets:
+def _budgets(percents: Mapping[str, float | None]) -> Budgets | None:
+    """None if none is said: then the policy's hold."""
     from pyv_fleet.core.views import Budgets
 
-    return Budgets(
-        **{f"{name.removeprefix('budget_')}_permyriad": round(percent * 100) for name, percent in percents.items()}
-    )
+    said = {
+        f"{name.removeprefix('budget_')}_permyriad": round(percent * 100)
+        for name, percent in percents.items()
+        if percent is not None
+    }
+    return Budgets(**said) if said else None
 
 
 def _newest(session: Session) -> str:

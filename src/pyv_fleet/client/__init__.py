@@ -16,6 +16,7 @@ from pyv_fleet.client.errors import (
 )
 from pyv_fleet.client.fleet import Fleet
 from pyv_fleet.client.parcels import Parcels
+from pyv_fleet.client.policies import Policies
 from pyv_fleet.client.records import Records
 from pyv_fleet.client.releases import Releases
 from pyv_fleet.client.rollbacks import Rollbacks
@@ -23,7 +24,18 @@ from pyv_fleet.client.rollouts import Rollouts
 from pyv_fleet.client.trust import Trust
 
 
-class FleetClient(Fleet, Devices, Releases, Channels, Rollouts, Rollbacks, Trust, Records, Parcels):
+class FleetClient(
+    Fleet,
+    Devices,
+    Releases,
+    Channels,
+    Policies,
+    Rollouts,
+    Rollbacks,
+    Trust,
+    Records,
+    Parcels,
+):
     """One controller, as one token sees it. Every method is one call and returns the API's own structs."""
 
 

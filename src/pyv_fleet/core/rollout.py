@@ -144,11 +144,13 @@ class Close(msgspec.Struct, frozen=True):
 
 Effect = OpenWave | HoldWave | PublishBaseline | CallHuman | Close
 
-READY, ROLLING, PAUSED = RolloutState.READY, RolloutState.ROLLING, RolloutState.PAUSED
+READY, WAITING = RolloutState.READY, RolloutState.WAITING
+ROLLING, PAUSED = RolloutState.ROLLING, RolloutState.PAUSED
 REVERTING, REVERTED, ABORTED = RolloutState.REVERTING, RolloutState.REVERTED, RolloutState.ABORTED
 COMPLETED, SUPERSEDED = RolloutState.COMPLETED, RolloutState.SUPERSEDED
 
 MOVES: Final[Mapping[RolloutState, Mapping[type[Event], RolloutState]]] = {
+    WAITING: {Superseded: SUPERSEDED},
     READY: {Started: ROLLING, Aborted: REVERTED, Superseded: SUPERSEDED},
     ROLLING: {
         WaveGood: ROLLING,
@@ -170,6 +172,7 @@ MOVES: Final[Mapping[RolloutState, Mapping[type[Event], RolloutState]]] = {
 
 ON_ENTRY: Final[Mapping[RolloutState, tuple[type[Effect], ...]]] = {
     READY: (),
+    WAITING: (),
     ROLLING: (OpenWave,),
     PAUSED: (HoldWave, CallHuman),
     REVERTING: (PublishBaseline, CallHuman),

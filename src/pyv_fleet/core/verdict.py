@@ -153,6 +153,12 @@ def cause_sentence(facts: Facts, standing: MemberStanding, terms: Terms) -> str:
             return f"{facts.device_id} is not online"
         case MemberStanding.COMMITTED:
             return f"{facts.device_id} took the release and is {facts.health}"
+        case MemberStanding.WAITING:
+            return f"{facts.device_id} waits for its window or its turn"
+        case MemberStanding.RETRYING:
+            return f"{facts.device_id} tries again: {_own_words(facts)}"
+        case MemberStanding.SKIPPED:
+            return f"{facts.device_id} was taken out of the judgement"
         case MemberStanding.APPLYING:
             return f"{facts.device_id} has not taken the release yet ({facts.phase or 'it has not reported'})"
 

@@ -9,6 +9,7 @@ class RolloutState(Word):
     """Where a rollout stands."""
 
     READY = "ready", "it is made and not started"
+    WAITING = "waiting", "its next wave may not open yet"
     ROLLING = "rolling", "a wave is under way"
     PAUSED = "paused", "it holds where it is"
     REVERTING = "reverting", "its devices go back to the baseline"
@@ -16,6 +17,20 @@ class RolloutState(Word):
     ABORTED = "aborted", "it ended where it was"
     COMPLETED = "completed", "every wave was good"
     SUPERSEDED = "superseded", "a newer order took its place"
+
+
+class OnBad(Word):
+    """What a rollout does when a wave is bad."""
+
+    REVERT = "revert", "its devices go back to the baseline"
+    PAUSE = "pause", "it holds, and a person decides"
+
+
+class OnAbort(Word):
+    """What a rollout does when it is aborted."""
+
+    REVERT = "revert", "its devices go back to the baseline"
+    STAY = "stay", "it ends, and who has the release keeps it"
 
 
 class WaveState(Word):
@@ -39,12 +54,15 @@ class MemberStanding(Word):
     """Where a device stands in the wave that it is judged in."""
 
     APPLYING = "applying", "it has not taken the release yet"
+    WAITING = "waiting", "it waits for its maintenance window or its turn"
+    RETRYING = "retrying", "it could not fetch the release yet and tries again"
     COMMITTED = "committed", "it took the release"
     FAILED = "failed", "it refused the release, or could not take it"
     REVERTED = "reverted", "it had the release in force and went back by itself"
     UNHEALTHY = "unhealthy", "it took the release and became unhealthy"
     LOST = "lost", "it fell silent after the wave began"
     DEFERRED = "deferred", "it was offline when the wave began"
+    SKIPPED = "skipped", "a person took it out of the judgement"
 
 
 class PollFailure(Word):
@@ -133,3 +151,4 @@ class AlertName(Word):
     TRUST_EXPIRING = "trust_expiring", "the trust document ends soon: sign the next one"
     BROKER = "broker", "something befell the broker"
     ROLLOUT_STOPPED = "rollout_stopped", "a rollout needs a person"
+    EMERGENCY = "emergency", "a release went out without a canary, by an admin's word"

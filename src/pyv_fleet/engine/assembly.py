@@ -30,6 +30,7 @@ from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.parcels import Parcels
+from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
 from pyv_fleet.engine.publishing import Publishing
@@ -132,6 +133,7 @@ class Engine:
             assignments=assignments,
             quarantine=Quarantine(ground, self._revocation, assignments, audit),
             drift=Drift(ground, goldens, requests, audit),
+            policies=Policies(ground, audit),
             channels=Channels(ground, self.orders, self.paces, audit),
             tokens=self.tokens,
             enrolment=enrolment,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +14,8 @@ from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.paces import Paces
-from pyv_fleet.store import channels, devices, releases, rollouts
+from pyv_fleet.engine.releases import known_release
+from pyv_fleet.store import channels, devices, policies, releases, rollouts
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.rollouts import WaveRecord
@@ -50,7 +52,7 @@ class Channels:
         async with self._ground.database.begin() as connection:
             known = await channels.get(connection, name)
             before = known or ChannelRecord(name=name, created_at=self._ground.clock())
-            after = _with_terms(before, body)
+            after = await _with_terms(connection, before, body)
             if known is None or after != before:
                 await channels.save(connection, after)
                 await self._orders.reissue(connection, name, reason="changed terms", actor=actor)
@@ -96,6 +98,7 @@ class Channels:
             devices=count,
             drift_policy=record.drift_policy,
             rollout=open_ones[-1].id if open_ones else None,
+            terms=terms_of(record),
         )
 
 
@@ -147,12 +150,20 @@ def matches_of(rule: Rule, part: str) -> str:
     return ", ".join(parts) or "all"
 
 
-def _with_terms(record: ChannelRecord, body: ChannelBody) -> ChannelRecord:
-    return replace(
-        record,
-        drift_policy=body.drift_policy,
-        beat_seconds=body.beat_seconds,
-        report_seconds=body.report_seconds,
-        keepalive_seconds=body.keepalive_seconds,
-        settle_seconds=body.settle_seconds,
-    )
+def terms_of(record: ChannelRecord) -> ChannelBody:
+    """A channel's standing terms, as PUT takes them."""
+    stored = {name: getattr(record, name) for name in ChannelBody.__struct_fields__}
+    return msgspec.convert(msgspec.to_builtins(stored), ChannelBody)
+
+
+async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: ChannelBody) -> ChannelRecord:
+    """The record under new terms. NotFound for a policy or release that is not there, Invalid for an empty freeze."""
+    if body.policy is not None and await policies.get(connection, body.policy) is None:
+        raise NotFound("no such policy", f"{body.policy!r}; make it with: pyv-fleet apply -f FILE")
+    for freeze in body.freezes:
+        if freeze.ends_at <= freeze.begins_at:
+            raise Invalid("freezes", "one ends before it begins", (f"freezes: ends at {freeze.ends_at}",))
+    held = [await known_release(connection, one.release) for one in body.hold_outs]
+    hold_outs = tuple(replace(one, release=release.digest) for one, release in zip(body.hold_outs, held, strict=True))
+    terms = msgspec.json.decode(msgspec.json.encode(replace(body, hold_outs=hold_outs)))
+    return replace(record, **terms | {"drift_policy": body.drift_policy})

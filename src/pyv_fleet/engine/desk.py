@@ -48,6 +48,7 @@ from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.interface import ReleaseDesk, RollbackDesk, RolloutDesk
 from pyv_fleet.engine.parcels import Parcels
+from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
@@ -84,6 +85,7 @@ class Parts:
     assignments: Assignments
     quarantine: Quarantine
     drift: Drift
+    policies: Policies
     channels: Channels
     tokens: Tokens
     enrolment: Enrolment
@@ -132,6 +134,10 @@ class Desk:
     def quarantine(self) -> Quarantine:
         """Who is shut out."""
         return self._parts.quarantine
+
+    def policies(self) -> Policies:
+        """Policies: how releases reach a channel."""
+        return self._parts.policies
 
     # --- the fleet ---
 

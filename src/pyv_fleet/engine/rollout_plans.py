@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.policy import DEFAULT, Policy, PolicyError, resolved, wave_terms
 from pyv_fleet.core.rollout import Plan
 from pyv_fleet.core.views import RolloutSpec
 from pyv_fleet.core.waves import Candidate, Cohort, WaveError, parse_waves, refuse_without_canary
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.releases import known_release, release_of
-from pyv_fleet.store import channels, devices, releases
+from pyv_fleet.store import channels, devices, policies, releases
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.releases import ReleaseRecord
@@ -26,8 +28,10 @@ async def plan_of(
 
     NotFound for an unknown channel or release, Conflict for what stands in its way, Invalid for waves that cannot be.
     """
-    if await channels.get(connection, spec.channel) is None:
+    channel = await channels.get(connection, spec.channel)
+    if channel is None:
         raise NotFound("no such channel", f"{spec.channel!r}; make it with: pyv-fleet channel set NAME")
+    terms = resolved(spec, await policy_of(connection, channel.policy))
     release = await known_release(connection, spec.release)
     refuse_release(release, trust)
     baseline = await _baseline(connection, spec, replaced)
@@ -38,7 +42,7 @@ async def plan_of(
         )
     rollout_id = ground.new_id()
     salt = f"r-{rollout_id}"
-    await _refuse_waves(connection, spec, release, salt, None if baseline is None else Digest(baseline.digest))
+    await _refuse_waves(connection, spec, terms, release, salt, None if baseline is None else Digest(baseline.digest))
     return Plan(
         id=rollout_id,
         channel=ChannelName(spec.channel),
@@ -47,15 +51,21 @@ async def plan_of(
         attempt=await releases.next_attempt(connection, release.digest),
         baseline_attempt=0 if baseline is None else baseline.attempt,
         salt=salt,
-        waves=tuple(str(cohort) for cohort in _cohorts(spec)),
-        soak_seconds=spec.soak_seconds,
-        deadline_seconds=spec.deadline_seconds,
-        spread_seconds=spec.spread_seconds,
-        budgets=spec.budgets,
+        waves=tuple(str(cohort) for cohort in _cohorts(terms)),
+        soak_seconds=terms.soak_seconds,
+        deadline_seconds=terms.deadline_seconds,
+        spread_seconds=terms.spread_seconds,
+        budgets=terms.budgets,
         reason=spec.reason,
         created_by=actor,
         created_at=ground.clock(),
     )
+
+
+async def policy_of(connection: AsyncConnection, name: str | None) -> Policy:
+    """A policy by name; without one the built-in."""
+    record = None if name is None else await policies.get(connection, name)
+    return DEFAULT if record is None else msgspec.convert(record.terms, Policy)
 
 
 async def population(connection: AsyncConnection, channel: str) -> list[Candidate]:
@@ -98,26 +108,31 @@ async def _baseline(connection: AsyncConnection, spec: RolloutSpec, replaced: Pl
     return await known_release(connection, current.rules[-1].release)
 
 
-def _cohorts(spec: RolloutSpec) -> tuple[Cohort, ...]:
+def _cohorts(terms: Policy) -> tuple[Cohort, ...]:
     try:
-        return parse_waves(spec.waves)
-    except WaveError as why:
+        return parse_waves([wave_terms(one).cohort for one in terms.waves])
+    except (WaveError, PolicyError) as why:
         raise Invalid("waves", str(why), (f"waves: {why}",)) from None
 
 
 async def _refuse_waves(
-    connection: AsyncConnection, spec: RolloutSpec, release: ReleaseRecord, salt: str, golden: Digest | None
+    connection: AsyncConnection,
+    spec: RolloutSpec,
+    terms: Policy,
+    release: ReleaseRecord,
+    salt: str,
+    golden: Digest | None,
 ) -> None:
-    if spec.deadline_seconds <= spec.soak_seconds + spec.spread_seconds:
+    if terms.deadline_seconds <= terms.soak_seconds + terms.spread_seconds:
         raise Invalid(
             "deadline_seconds",
-            f"a wave could never be good within {spec.deadline_seconds} s: soak and spread alone take "
-            f"{spec.soak_seconds + spec.spread_seconds} s",
+            f"a wave could never be good within {terms.deadline_seconds} s: soak and spread alone take "
+            f"{terms.soak_seconds + terms.spread_seconds} s",
             ("deadline_seconds: must be longer than soak_seconds + spread_seconds",),
         )
     try:
-        refuse_without_canary(_cohorts(spec), await population(connection, spec.channel), salt, golden=golden)
-    except WaveError as why:
+        refuse_without_canary(_cohorts(terms), await population(connection, spec.channel), salt, golden=golden)
+    except (WaveError, PolicyError) as why:
         raise Invalid("waves", str(why), (f"waves: {why}",)) from None
     await _refuse_closed_overlays(connection, spec.channel, release)
 

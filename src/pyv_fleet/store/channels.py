@@ -24,6 +24,10 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     report_seconds: int = 900
     keepalive_seconds: int = 60
     settle_seconds: int = 10
+    policy: str | None = None
+    freezes: list[dict[str, Any]] = []
+    hold_outs: list[dict[str, Any]] = []
+    herd: dict[str, Any] | None = None
     last_good: str | None = None
     created_at: int = 0
 

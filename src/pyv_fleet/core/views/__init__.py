@@ -1,5 +1,6 @@
 """What the API says and takes: one struct an answer or a body. API, client, CLI and page share them; times RFC 3339."""
 
+from pyv_fleet.core.policy import Budgets
 from pyv_fleet.core.views.assignments import AssignmentView, DevicePatch, DeviceVerb, PinBody, PinView
 from pyv_fleet.core.views.channels import ChannelBody, ChannelVerb, ChannelView, RuleView
 from pyv_fleet.core.views.devices import (
@@ -14,10 +15,20 @@ from pyv_fleet.core.views.devices import (
 from pyv_fleet.core.views.fleet import AttentionView, FleetView, SnapshotDevice, SnapshotView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
+from pyv_fleet.core.views.policies import PolicyView
 from pyv_fleet.core.views.records import AlertView, AuditView
 from pyv_fleet.core.views.releases import ReleaseUpload, ReleaseView
 from pyv_fleet.core.views.rollbacks import RollbackSpec, RollbackView
-from pyv_fleet.core.views.rollouts import Budgets, RolloutSpec, RolloutVerb, RolloutView, WaveView
+from pyv_fleet.core.views.rollouts import (
+    CheckView,
+    DiffView,
+    PlanView,
+    PlanWaveView,
+    RolloutSpec,
+    RolloutVerb,
+    RolloutView,
+    WaveView,
+)
 from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
 
 __all__ = [
@@ -29,11 +40,13 @@ __all__ = [
     "ChannelBody",
     "ChannelVerb",
     "ChannelView",
+    "CheckView",
     "DeviceDrift",
     "DeviceOutcome",
     "DevicePatch",
     "DeviceVerb",
     "DeviceView",
+    "DiffView",
     "DriftDiff",
     "DriftView",
     "FleetView",
@@ -41,6 +54,9 @@ __all__ = [
     "ParcelOrder",
     "PinBody",
     "PinView",
+    "PlanView",
+    "PlanWaveView",
+    "PolicyView",
     "Problem",
     "Reason",
     "ReleaseUpload",

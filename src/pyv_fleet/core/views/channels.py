@@ -7,7 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.policy import Freeze, Herd, HoldOut
 from pyv_fleet.core.views.page import Reason
+from pyvorin_edge.orders import Window
 from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
 
 
@@ -20,6 +22,24 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     #: "all", "1 device", "kind=real …"
     matches: str
+
+
+class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of PUT /v1/channels/{name}: the channel's standing terms."""
+
+    drift_policy: DriftPolicy = DriftPolicy.ALERT
+    beat_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
+    report_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 900
+    keepalive_seconds: Annotated[int, Meta(ge=5, le=65_535)] = 60
+    settle_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 10
+    #: when its devices may activate and download, in each device's own time zone; none = always
+    window: Window | None = None
+    #: the policy of its rollouts; none = the built-in one
+    policy: str | None = None
+    freezes: Annotated[tuple[Freeze, ...], Meta(max_length=16)] = ()
+    hold_outs: Annotated[tuple[HoldOut, ...], Meta(max_length=4)] = ()
+    #: how many devices may be at work on an update at once; none = all
+    herd: Herd | None = None
 
 
 class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,16 +55,8 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
     drift_policy: DriftPolicy
     rollout: str | None
-
-
-class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of PUT /v1/channels/{name}: the channel's standing terms."""
-
-    drift_policy: DriftPolicy = DriftPolicy.ALERT
-    beat_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 60
-    report_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 900
-    keepalive_seconds: Annotated[int, Meta(ge=5, le=65_535)] = 60
-    settle_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 10
+    #: its standing terms, as PUT takes them
+    terms: ChannelBody
 
 
 class ChannelVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,35 +8,29 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.policy import Asked, Moment
 from pyv_fleet.core.views.page import Reason
 from pyv_fleet.core.words import RolloutState, Verdict, WaveState
 
 
-class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many devices of a wave may go wrong, in permyriad of the wave; 0 = none."""
-
-    failed_permyriad: Annotated[int, Meta(ge=0, le=10_000)] = 0
-    reverted_permyriad: Annotated[int, Meta(ge=0, le=10_000)] = 0
-    unhealthy_permyriad: Annotated[int, Meta(ge=0, le=10_000)] = 200
-    lost_permyriad: Annotated[int, Meta(ge=0, le=10_000)] = 200
-
-
-class RolloutSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /v1/rollouts. A wave is written `1%`, `20`, `kind=real`, or `kind=real:1` (where, count)."""
+class RolloutSpec(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /v1/rollouts; what it leaves out, the channel's policy says (core/policy.py)."""
 
     channel: str
     #: digest or version
     release: str
-    waves: Annotated[tuple[str, ...], Meta(min_length=1, max_length=14)] = ("1%", "100%")
-    soak_seconds: Annotated[int, Meta(ge=0, le=604_800)] = 60
-    #: a wave that is not judged good within this long is inconclusive
-    deadline_seconds: Annotated[int, Meta(ge=1, le=2_592_000)] = 3_600
-    spread_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 0
-    budgets: Budgets = Budgets()
     #: digest or version that the rest stays on; none = the channel's golden. Must be named while a hold stands
     baseline: str | None = None
     #: whether it takes the place of a rollout that has not ended; else that is a 409
     supersede: bool = False
+    #: not before then; none = at once
+    start_at: Moment | None = None
+    #: whether it waits for `start`; else it starts when it is approved
+    hold: bool = False
+    #: of the plan that was looked at: refused with 409 if the fleet or the release changed since
+    plan: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None = None
+    #: whether it may reach the whole channel without a canary that soaked and was good; admins only
+    emergency: bool = False
     reason: Reason
 
 
@@ -54,11 +48,17 @@ class WaveView(msgspec.Struct, frozen=True, kw_only=True):
     unhealthy: int
     lost: int
     deferred: int
+    waiting: int = 0
+    retrying: int = 0
+    skipped: int = 0
     verdict: Verdict | None
     #: what was seen, in a sentence
     because: str
     started_at: dt.datetime | None
     judged_at: dt.datetime | None
+    soak_seconds: int = 0
+    #: whether a person must let it in
+    approve: bool = False
 
 
 class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +79,82 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     created_at: dt.datetime
     ended_at: dt.datetime | None
+    #: what a person can do with it now
+    moves: tuple[str, ...] = ()
+    approvals_needed: int = 0
+    #: who approved what is next
+    approved_by: tuple[str, ...] = ()
+    emergency: bool = False
+    #: of the release; higher after a retry
+    attempt: int = 0
+    #: when it may be done if all goes well, Unix time as RFC 3339; none = ended, or not to be said
+    finish_at: dt.datetime | None = None
 
 
 class RolloutVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /v1/rollouts/{id}/{pause|resume|abort}; abort reverts unless `stay`."""
+    """Body of POST /v1/rollouts/{id}/{start|approve|pause|resume|promote|retry|skip|abort|undo}."""
 
     reason: Reason
-    stay: bool = False
+    #: abort: true = who has the release keeps it, false = back to the baseline, none = as the rollout was made
+    stay: bool | None = None
+    #: promote: the wave's number as it is shown, from 1; refused if another one is under way
+    wave: int | None = None
+    #: skip: devices that are not judged any more
+    device_ids: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+
+
+class DiffView(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes for devices that run the same now: golden after against golden now by key path, secrets redacted."""
+
+    #: version that they run now by the controller's books; none = nothing yet
+    before: str | None
+    #: pointer, then the value before and after as JSON text; none = absent
+    changes: tuple[tuple[str, str | None, str | None], ...]
+    bundle: str | None
+    devices: int
+    #: some of them
+    device_ids: tuple[str, ...]
+
+
+class PlanWaveView(msgspec.Struct, frozen=True, kw_only=True):
+    """A wave as it would be if it opened now."""
+
+    cohort: str
+    soak_seconds: int
+    approve: bool
+    devices: int
+    online: int
+    #: those that no wave before had
+    new: int
+    #: at most 1,000 of them, in the order in which they are taken
+    device_ids: tuple[str, ...]
+    #: how many devices each budget lets go wrong
+    allowed: dict[str, int]
+
+
+class CheckView(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at: whether it is in order, and what was seen."""
+
+    name: str
+    good: bool
+    detail: str
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of POST /v1/rollouts/plan: all that `create` would do, and the digest by which it may be held to that."""
+
+    digest: str
+    channel: str
+    release: str
+    version: str
+    baseline: str | None
+    baseline_version: str | None
+    devices: int
+    waves: tuple[PlanWaveView, ...]
+    diffs: tuple[DiffView, ...]
+    checks: tuple[CheckView, ...]
+    approvals: int
+    #: when it may be done if all goes well
+    finish_at: dt.datetime | None
+    #: bytes that the wave's devices fetch in all
+    download_bytes: int

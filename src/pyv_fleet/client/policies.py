@@ -1,0 +1,27 @@
+"""Policies."""
+
+from __future__ import annotations
+
+from pyv_fleet.client.transport import Transport, safe
+from pyv_fleet.core import views
+from pyv_fleet.core.policy import Policy
+
+
+class Policies(Transport):
+    """Calls about: policies."""
+
+    def policies(self) -> list[views.PolicyView]:
+        """Every policy."""
+        return self.get("/v1/policies", list[views.PolicyView])
+
+    def policy(self, name: str) -> views.PolicyView:
+        """One policy."""
+        return self.get(f"/v1/policies/{safe(name)}", views.PolicyView)
+
+    def put_policy(self, name: str, terms: Policy) -> views.PolicyView:
+        """Make it, or set all its terms."""
+        return self.send("PUT", f"/v1/policies/{safe(name)}", terms, views.PolicyView)
+
+    def delete_policy(self, name: str) -> None:
+        """Take it away."""
+        self.answer("DELETE", f"/v1/policies/{safe(name)}")
