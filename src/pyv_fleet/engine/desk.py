@@ -135,6 +135,7 @@ class Desk:
         """Who is shut out."""
         return self._parts.quarantine
 
+    @property
     def policies(self) -> Policies:
         """Policies: how releases reach a channel."""
         return self._parts.policies
