@@ -35,6 +35,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     if _runs(words) and SLOT_VARIABLE not in os.environ:
         _launch(words)
+    if _runs(words):
+        from pyv_edge_agent.plain import run_plainly
+
+        if run_plainly(words, os.environ):
+            return
     from pyv_edge_agent.cli import main as command
 
     command(args=words, prog_name="pyv-edge-agent")

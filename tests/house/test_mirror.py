@@ -13,6 +13,7 @@ HISTORY = "pyv_fleet/store/migrations/"
 SHELLS = {
     "pyv_edge_agent/__main__.py": "three lines; tests/house runs the command",
     "pyv_edge_agent/main.py": "tests/system, tests/conformance: EdgeAgent as a process",
+    "pyv_edge_agent/running.py": "tests/system/test_agent.py, test_supervision.py: signals, reload, exit codes",
     "pyv_edge_agent/link/mqtt.py": "tests/conformance against a real broker",
     "pyv_edge_agent/link/visit.py": "tests/unit/pyv_edge_agent/link/test_polling.py, against real HTTPS",
     "pyv_edge_agent/link/errands.py": "tests/unit/pyv_edge_agent/link/test_polling.py, against real HTTPS",

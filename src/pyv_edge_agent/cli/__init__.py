@@ -14,9 +14,10 @@ from pyv_edge_agent.cli.looking import drift, health, show_version, status
 from pyv_edge_agent.cli.provisioning import provision
 from pyv_edge_agent.cli.queueing import queue
 from pyv_edge_agent.cli.remembering import history
-from pyv_edge_agent.cli.running import run, run_agent
+from pyv_edge_agent.cli.running import run_command
 from pyv_edge_agent.cli.updating import rollback, update
-from pyv_edge_agent.main import AgentOptions
+from pyv_edge_agent.run_words import RunOrders
+from pyv_edge_agent.running import run_agent
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -44,14 +45,14 @@ def main(context: click.Context, config: Path | None) -> None:
     elif config is None:
         click.echo(context.get_help())
     else:
-        run_agent(config, None, AgentOptions(), die_with_parent=False)
+        run_agent(RunOrders(config=config))
 
 
 for command in (
     config_group,
     provision,
     apply,
-    run,
+    run_command,
     status,
     health,
     drift,
