@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueError
@@ -45,8 +46,7 @@ FLUSH_ANSWER_SECONDS: Final = 30.0
 UPLOAD_SECONDS_MAX: Final = 600.0
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where the agent lives, and who it is."""
 
     state: StateDir
@@ -64,7 +64,7 @@ class Place:
     #: why orders cannot be made durable just now (a full disk), or no config loaded (a lost secret); none = they can
     trouble: Callable[[], str | None] = lambda: None
     #: what must not be said in /health or an error
-    secrecy: Secrecy = field(default_factory=Secrecy)
+    secrecy: Secrecy = msgspec.field(default_factory=Secrecy)
 
 
 class DailyWork:

@@ -7,9 +7,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import msgspec
 
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.disk.atomic import DiskError
@@ -35,8 +36,7 @@ AGAIN_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.2
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """How archives come here."""
 
     passport: Callable[[], Passport]
@@ -165,8 +165,7 @@ class Delivery:
             time.sleep(_LOOK_SECONDS)
 
 
-@dataclass(frozen=True, eq=False)
-class _Errand:
+class _Errand(msgspec.Struct, frozen=True, eq=False):
     """One order to fetch; the same bundle ordered again is another."""
 
     bundle: BundleRef

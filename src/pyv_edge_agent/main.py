@@ -8,7 +8,6 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +34,7 @@ from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.enrolled import Enrolled, proof_to_keep, read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.installed import agent_version
 from pyv_edge_agent.keepsakes import mend
 from pyv_edge_agent.link.choosing import LinkKind, make_link
 from pyv_edge_agent.link.fetching import fetch_topic
@@ -382,14 +382,6 @@ class EdgeAgent:
         return tuple(hider.hidden(line.encode("utf-8", "replace")).decode("utf-8", "replace") for line in lines)
 
 
-def agent_version() -> str:
-    """The distribution's version."""
-    try:
-        return version("pyvorin-fleet")
-    except PackageNotFoundError:
-        return "0"
-
-
 def _machine_boot_id() -> str:
     try:
         return hardware.boot_id()
@@ -397,4 +389,4 @@ def _machine_boot_id() -> str:
         return ""  # then every start counts as the same boot
 
 
-__all__ = ["AgentOptions", "AgentRunning", "DiskError", "EdgeAgent", "QueueError", "agent_version"]
+__all__ = ["AgentOptions", "AgentRunning", "DiskError", "EdgeAgent", "QueueError"]

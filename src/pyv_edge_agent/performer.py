@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, assert_never
+
+import msgspec
 
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.core import effects as do
@@ -33,8 +34,7 @@ class ApplyError(Exception):
     """A part of the agent could not be started with a config; the message says which and why."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What is asked of the agent around it."""
 
     #: put an effective, validated config in force, restarting only what it affects; ApplyError
@@ -57,8 +57,7 @@ class Surroundings:
     route: Route
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(msgspec.Struct, frozen=True):
     """What the updater remembers by."""
 
     journal: Journal

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from pyv_edge_agent.link.interface import Credentials
 
@@ -17,8 +18,7 @@ class EnvFileError(Exception):
     """A line of the `env` file that is no KEY=VALUE; the message names the line, never the value."""
 
 
-@dataclass(frozen=True)
-class StateDir:
+class StateDir(msgspec.Struct, frozen=True):
     """The directory, by its files."""
 
     root: Path

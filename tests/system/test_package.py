@@ -152,7 +152,7 @@ def test_a_bundle_brings_an_agent_that_goes_before_the_installed_one(tmp_path: P
     out = tmp_path / "bundle"
     tool(*BUILD, "bundle", out)
     assert {path.name for path in out.iterdir()} == {"site"}
-    asked = "import pyv_edge_agent.main as m; print(m.__file__, m.agent_version())"
+    asked = "import pyv_edge_agent.installed as m; print(m.__file__, m.agent_version())"
     environment = {**os.environ, "PYTHONPATH": str(out / "site")}
     said = subprocess.run(
         [sys.executable, "-P", "-c", asked], env=environment, capture_output=True, text=True, check=True

@@ -139,8 +139,8 @@ def _how_it_ended(said: Standing) -> Exit:
 def _kept(place: StateDir, config: Path | None, data: bytes) -> Standing:
     from pyv_edge_agent.carried import AtRest
     from pyv_edge_agent.clock import Clock
+    from pyv_edge_agent.installed import agent_version
     from pyv_edge_agent.locking import take_lock
-    from pyv_edge_agent.main import agent_version
     from pyv_edge_agent.parcel import standing, take_parcel
 
     try:

@@ -18,7 +18,8 @@ from pyv_edge_agent.control import NotRunning, TimedOut
 from pyv_edge_agent.core.status import status_of
 from pyv_edge_agent.core.telling import SPEAKS
 from pyv_edge_agent.exits import Exit
-from pyv_edge_agent.main import CAPS, agent_version
+from pyv_edge_agent.installed import agent_version
+from pyv_edge_agent.main import CAPS
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge.vocabulary import DriftKind, HealthStatus, Standing
 

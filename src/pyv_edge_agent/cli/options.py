@@ -14,7 +14,7 @@ import click
 
 from pyv_edge_agent.clock import Clock
 from pyv_edge_agent.control import UnknownVerb, ask
-from pyv_edge_agent.main import agent_version
+from pyv_edge_agent.installed import agent_version
 from pyv_edge_agent.state_dir import DEFAULT, StateDir
 
 if TYPE_CHECKING:

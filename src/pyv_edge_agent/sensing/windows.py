@@ -6,7 +6,6 @@ Time is the device's own uptime at which a reading came: a clock that is set rig
 from __future__ import annotations
 
 import math
-import statistics
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -120,6 +119,12 @@ def _rate(points: Points) -> float:
     return (last - first) / (ended - began) if ended > began else 0.0
 
 
+def _median(points: Points) -> float:
+    ordered = sorted(_values(points))
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
 def _percentile(points: Points, share: float) -> float:
     ordered = sorted(_values(points))
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
@@ -135,6 +140,6 @@ AGGREGATES: Final[Mapping[Aggregate, Callable[[Points], float]]] = {
     Aggregate.FIRST: lambda points: points[0][1],
     Aggregate.LAST: lambda points: points[-1][1],
     Aggregate.RATE: _rate,
-    Aggregate.P50: lambda points: statistics.median(_values(points)),
+    Aggregate.P50: _median,
     Aggregate.P95: lambda points: _percentile(points, 0.95),
 }

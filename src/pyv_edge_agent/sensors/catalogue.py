@@ -6,8 +6,9 @@ Adapters are imported when a config names them: a device pays for what it uses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from pyv_edge_agent.sensors.interface import Adapter, SensorError
 from pyvorin_edge.config.sections.sensors import (
@@ -34,15 +35,14 @@ def adapters_of(
     return tuple(maker.adapter(device) for device in sensors["devices"])
 
 
-@dataclass(frozen=True)
-class _Maker:
+class _Maker(msgspec.Struct, frozen=True):
     poll_interval_seconds: float
     seed: int
     monotonic: Callable[[], float]
     clock: Callable[[], float]
     #: what several sensors share
-    brokers: dict[BrokerTerms, BrokerConnection] = field(default_factory=dict)
-    listeners: dict[tuple[str, int], WebhookListener] = field(default_factory=dict)
+    brokers: dict[BrokerTerms, BrokerConnection] = msgspec.field(default_factory=dict)
+    listeners: dict[tuple[str, int], WebhookListener] = msgspec.field(default_factory=dict)
 
     def adapter(self, device: Mapping[str, Any]) -> Adapter:
         makers: Mapping[str, Callable[[Mapping[str, Any]], Adapter]] = {
