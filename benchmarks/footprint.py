@@ -128,7 +128,7 @@ def _starts(place: Stage, idle: Device, runs: int) -> tuple[list[tuple[float, fl
     found = []
     for _ in range(runs):
         idle.end()
-        bare = import_seconds(modules, place.environment)
+        bare = import_seconds(place.python, modules, place.device_environment)
         found.append((idle.launch(), bare))
     return found, modules
 

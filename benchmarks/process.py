@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,12 +69,10 @@ def until(
         time.sleep(every_seconds)
 
 
-def import_seconds(modules: Sequence[str], environment: Mapping[str, str]) -> float:
+def import_seconds(python: Path, modules: Sequence[str], environment: Mapping[str, str]) -> float:
     """How long a bare Python takes, from exec to its end, that imports these in this order."""
     began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-P", "-c", _IMPORTS], input=" ".join(modules), text=True, check=True, env=environment
-    )
+    subprocess.run([python, "-P", "-c", _IMPORTS], input=" ".join(modules), text=True, check=True, env=environment)
     return time.perf_counter() - began
 
 

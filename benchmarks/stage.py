@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomli_w
+from installed import lay_device
 from process import until
 
 from conformance.agent_subject import AgentSubject, FleetSide
@@ -37,8 +38,11 @@ class Stage:
         self.root = root
         self.broker = broker
         self.carrier = MqttCarrier(broker)
+        #: the agent's; the baseline runs on this process's own
+        self.python = lay_device(root / "device")
         # compiled once, as on a device where a package was installed; for the baseline too
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYV_"))}
+        self.device_environment = kept  # its package is compiled
         self.environment = {**kept, "PYTHONPYCACHEPREFIX": str(root / "compiled")}
 
     def bare(self, *options: str) -> subprocess.Popen[str]:
@@ -92,13 +96,13 @@ class Device(AgentSubject):
     def launch(self, *options: str) -> float:
         """Seconds from exec until its /health says healthy; `options` are Python's."""
         argv = [
-            sys.executable, "-P", *options, "-m", "pyv_edge_agent", "run", "--state-dir", str(self.state),
+            str(self._stage.python), "-P", *options, "-m", "pyv_edge_agent", "run", "--state-dir", str(self.state),
             "--health-port", str(self._health_port), "--clock", "synced", "--die-with-parent",
         ]  # fmt: skip
         with self._log.open("wb") as log:
             began = time.perf_counter()
             self.adopt(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                        env=self._stage.environment))  # fmt: skip
+                                        env=self._stage.device_environment))  # fmt: skip
         until(self.is_healthy, lambda: f"the agent is healthy; it said:\n{self.log[-2000:]}")
         return time.perf_counter() - began
 

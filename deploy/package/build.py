@@ -6,8 +6,10 @@ The same commit and locks give the same bytes: times are SOURCE_DATE_EPOCH's, el
 from __future__ import annotations
 
 import argparse
+import ast
+import importlib.util
+import marshal
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,11 @@ SITE: Final = Path("lib", f"python{PYTHON}", "site-packages")
 COMMANDS: Final = ("pyv-edge-agent", "pyv-edge-launch")
 #: What an installer notes of the machine that installed, and what nobody runs here.
 NOTES: Final = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json")
+
+#: Whose docstrings a program reads: click shows those of commands as their help.
+HELPING: Final = ("pyv_edge_agent/cli", "pyvorin_edge/packaging")
+#: PEP 552: by a hash, and not checked against the source at each start.
+PYC_HEAD: Final = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
 
 
 class BuildError(Exception):
@@ -143,11 +150,30 @@ def pack(tree: Path, name: str, out: Path) -> Path:
 
 
 def compiled(tree: Path) -> None:
-    """Byte code beside each source, taken as it is: the agent may not write here, and starts would be slow without."""
-    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    """Byte code beside each source, taken as it is: the agent may not write here, and starts would be slow without.
+
+    Without docstrings: they would lie in the memory of each device for years. Assertions stay, as `-OO` would not have
+    it. Commands keep theirs, which are their help.
+    """
     for source in sorted(tree.rglob("*.py")):
-        name = source.relative_to(tree).as_posix()
-        py_compile.compile(str(source), dfile=name, doraise=True, invalidation_mode=unchecked)
+        name = source.relative_to(tree)
+        text = source.read_bytes()
+        module = ast.parse(text, name.as_posix())
+        if not name.as_posix().startswith(HELPING):
+            silence(module)
+        code = compile(module, name.as_posix(), "exec", dont_inherit=True, optimize=0)
+        target = Path(importlib.util.cache_from_source(str(source)))
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(PYC_HEAD + importlib.util.source_hash(text) + marshal.dumps(code))
+
+
+def silence(module: ast.Module) -> None:
+    """Take out docstrings, in place; what lines say in a traceback stays."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body[:1] = [] if len(node.body) > 1 else [ast.copy_location(ast.Pass(), first)]
 
 
 def settle(tree: Path) -> None:
