@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from pyv_edge_agent.exits import Exit
-from pyv_edge_agent.main import agent_version
+from pyv_edge_agent.installed import agent_version
 from pyv_edge_agent.state_dir import StateDir
 from pyvorin_edge.carrying import Foreseen
 from pyvorin_edge.vocabulary import ParcelOutcome, Would
