@@ -10,13 +10,14 @@ DEMO ?=
 EXAMPLES ?= 5000
 FOOTPRINT ?=
 KILLS ?=
+CANARY ?=
 # of the device that a package is for: amd64 or arm64
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 # agents and brokers are mostly waited for: more workers than cores, whole files each
 WORKERS ?= 4
 TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults tests/fuzz)
 
-.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint nightly clean
+.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-canary nightly clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -92,6 +93,9 @@ agent-bundle: setup ## the agent as a bundle directory, to update devices with: 
 
 bench-footprint: setup ## what the agent costs a device: memory, start, bytes, fsyncs; FOOTPRINT="-o json --check"
 	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/footprint.py $(FOOTPRINT)
+
+bench-canary: setup ## canary analysis: false alarms and detection in simulation, minutes; CANARY="--runs 100 -o json"
+	@PYTHONPATH=tests $(BIN)/python benchmarks/canary.py $(CANARY)
 
 nightly: setup   ## hours: second power cuts of every story, and 2,000 random kill -9; KILLS="--seed 1" for the same again
 	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py

@@ -65,6 +65,25 @@ class MemberStanding(Word):
     SKIPPED = "skipped", "a person took it out of the judgement"
 
 
+class Measure(Word):
+    """What a wave and its control are compared on."""
+
+    HEALTH = "health", "how many devices are unhealthy, and for how long"
+    CPU = "cpu", "processor use in percent, against the device's own before the wave"
+    MEMORY = "memory", "memory in use in percent, against the device's own before the wave"
+    QUEUE = "queue", "items that wait in the outbound queue, against the device's own before the wave"
+    ERRORS = "errors", "what the agent's own counters of refused, dropped, lost and undecided things rose by"
+    RESTARTS = "restarts", "how often the agent started anew"
+    REVERTS = "reverts", "how many devices went back to their release by themselves"
+
+
+class Worse(Word):
+    """In which direction a figure is worse."""
+
+    HIGHER = "higher", "more of it is worse"
+    LOWER = "lower", "less of it is worse"
+
+
 class PollFailure(Word):
     """Why a device's `/health` could not be read (PROTOCOL 9): each kind keeps its own name."""
 
