@@ -23,7 +23,7 @@ from running.canary_fleet import Ended, World, run
 FALSE_ALARMS_MAX: Final = 0.05
 DETECTED_MIN: Final = 0.90
 
-SIZES: Final = ((5, 95), (20, 180), (200, 800))
+SIZES: Final = ((5, 95), (20, 180), (200, 400))
 HARMLESS: Final = {
     f"{name}, wave of {wave}, control of {control}": World(wave, control, **kind)
     for name, kind in (
@@ -108,7 +108,7 @@ def _shown(figure: Figure) -> str:
 def main() -> int:
     """0 = both promises hold, by the interval's bad end; 1 = one does not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=400, help="a world (default 400)")
+    parser.add_argument("--runs", type=int, default=200, help="a world (default 200)")
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next have the next (default 1)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
