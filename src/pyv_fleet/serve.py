@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 READY_FILE: Final = "ready.json"
 LOCK_FILE: Final = "serve.lock"
 DAY_SECONDS: Final = 86_400.0
+READY_SECONDS_MAX: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -96,9 +97,10 @@ async def serve(data: Path, settings: Settings) -> None:
     """
     stop = _stop_on_signals()
     (data / READY_FILE).unlink(missing_ok=True)
-    async with _ground(data, settings) as ground, _controller(data, settings, ground) as listeners:
-        _tell_ready(data, settings, listeners)
+    async with _ground(data, settings) as ground, _controller(data, settings, ground) as (engine, listeners):
         try:
+            await _until_caught_up(engine, stop)
+            _tell_ready(data, settings, listeners)
             await stop.wait()
         finally:
             (data / READY_FILE).unlink(missing_ok=True)
@@ -119,8 +121,20 @@ async def _ground(data: Path, settings: Settings) -> AsyncIterator[Ground]:
         await database.close()
 
 
+async def _until_caught_up(engine: Engine, stop: asyncio.Event) -> None:
+    """Ready is who may order; but a broker or a fleet that is away is not waited for longer than a while."""
+    done = [asyncio.ensure_future(one.wait()) for one in (engine.catching_up.done, stop)]
+    ended, waiting = await asyncio.wait(done, timeout=READY_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
+    if not ended:
+        _say(f"not ready to order yet: {engine.catching_up.progress.sentence}; see: pyv-fleet fleet status")
+
+
 @asynccontextmanager
-async def _controller(data: Path, settings: Settings, ground: Ground) -> AsyncIterator[Sequence[Listener]]:
+async def _controller(
+    data: Path, settings: Settings, ground: Ground
+) -> AsyncIterator[tuple[Engine, Sequence[Listener]]]:
     """Everything up: addresses are taken first, so that a taken one stops all before anything starts."""
     from pyv_fleet.broker.interface import BrokerUnsupported
     from pyv_fleet.trust.authority import Authority
@@ -142,7 +156,7 @@ async def _controller(data: Path, settings: Settings, ground: Ground) -> AsyncIt
             for listener in listeners:
                 await listener.start()
             try:
-                yield listeners
+                yield engine, listeners
             finally:
                 context.closing.set()
                 await asyncio.gather(*(listener.stop() for listener in listeners))

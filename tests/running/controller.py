@@ -67,18 +67,23 @@ def found(folder: Path, *words: str) -> None:
     )  # fmt: skip
 
 
-def start(folder: Path, *words: str) -> Controller:
-    """`pyv-fleet serve` on what was founded in `folder`, up."""
+def launch(folder: Path, *words: str) -> Controller:
+    """`pyv-fleet serve` on what was founded in `folder`; perhaps not up yet."""
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(
             [BIN / "pyv-fleet", "serve", "--data", folder / "controller", *words], stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
-    running = Controller(folder, process)
+    return Controller(folder, process)
+
+
+def start(folder: Path, *words: str) -> Controller:
+    """`pyv-fleet serve` on what was founded in `folder`, up."""
+    running = launch(folder, *words)
 
     def up() -> bool:
-        assert process.poll() is None, running.log
-        return bool(running.ready["pid"] == process.pid)  # a killed one has left its own
+        assert running.process.poll() is None, running.log
+        return bool(running.ready["pid"] == running.process.pid)  # a killed one has left its own
 
     until(up, within=60, what="the controller is up")
     return running

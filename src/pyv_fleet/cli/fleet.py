@@ -90,6 +90,24 @@ def show(session: Session) -> None:
     show_one(session, session.client.fleet(), _FIELDS)
 
 
+@group.command()
+@with_session
+def status(session: Session) -> None:
+    """Whether orders go out, and if not, what is waited for.
+
+    A controller that starts reads what its broker holds and hears what its devices hold before it orders anything.
+    """
+    show_one(session, session.client.fleet_status(), _STATUS)
+
+
+_STATUS = (
+    Column("orders", lambda s: s.orders),
+    Column("detail", lambda s: s.detail),
+    Column("devices expected", lambda s: s.expected),
+    Column("devices heard", lambda s: s.heard),
+    Column("taken from the broker", lambda s: s.taken),
+    Column("alerts", lambda s: s.alerts),
+)
 _FIELDS = (
     Column("name", lambda f: f.name),
     Column("root key", lambda f: f.root_key),

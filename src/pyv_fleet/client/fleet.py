@@ -13,6 +13,10 @@ class Fleet(Transport):
         """What the fleet is."""
         return self.get("/v1/fleet", views.FleetView)
 
+    def fleet_status(self) -> views.FleetStatus:
+        """Whether orders go out, and what is waited for."""
+        return self.get("/v1/fleet/status", views.FleetStatus)
+
     def snapshot(self) -> views.SnapshotView:
         """The article's `FleetSnapshot`."""
         return self.get("/v1/fleet/snapshot", views.SnapshotView)

@@ -160,6 +160,14 @@ class Hearing(Word):
     UNKNOWN_BOOT = "unknown_boot", "it is of a start that made no report yet"
 
 
+class CatchUp(Word):
+    """How far a controller that started has caught up with its fleet: it orders nothing before it has."""
+
+    BROKER = "broker", "it waits for the broker: what that holds must be known before anything is ordered"
+    HEARING = "hearing", "it has read the broker and hears what its devices hold"
+    DONE = "done", "it knows what stands, and may order"
+
+
 class AlertName(Word):
     """The controller's own alerts; the article's devices may send others."""
 
@@ -171,3 +179,4 @@ class AlertName(Word):
     BROKER = "broker", "something befell the broker"
     ROLLOUT_STOPPED = "rollout_stopped", "a rollout needs a person"
     EMERGENCY = "emergency", "a release went out without a canary, by an admin's word"
+    STORE_BEHIND = "store_behind", "the store is older than what the broker or the devices hold: was a backup restored?"

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from pyv_fleet.broker.interface import Broker
+from pyv_fleet.core.catching_up import Behind
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine import sweeps
 from pyv_fleet.engine.alerting import Alerting
@@ -17,12 +18,14 @@ from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
 from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
+from pyv_fleet.engine.catching_up import CatchingUp, resolve_behind, unseen
 from pyv_fleet.engine.channels import Channels
 from pyv_fleet.engine.desired import DesiredOrders
 from pyv_fleet.engine.desk import Addresses, Desk, Parts
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.enrolment import Enrolment
+from pyv_fleet.engine.errors import Conflict
 from pyv_fleet.engine.foreign import Foreign
 from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground
@@ -47,11 +50,13 @@ from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.link.interface import Publisher
 from pyv_fleet.link.mqtt import LinkSettings, MqttLink
+from pyv_fleet.link.retained import ORDERS, read_retained
 from pyv_fleet.store import channels
 from pyv_fleet.store import fleet as fleets
 from pyv_fleet.store.bundle_files import BundleFiles
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.database import Database
+from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.trust.authority import Authority
 from pyv_fleet.trust.signing import DirectiveSigner
 from pyvorin_edge.report import JoinLink
@@ -99,6 +104,7 @@ class Engine:
             ground, self.alerting, self.paces, presences, ask=requests.ask_for_report, monotonic=around.monotonic
         )
         self.publishing = Publishing(ground, trust, Foreign(ground, trust, self.alerting, audit))
+        self.catching_up = CatchingUp(ground, trust, self.orders, requests, self.alerting, audit, around.monotonic)
         self._article_topics = ArticleTopics(ground, around.article_channel)
         self.requests = requests
         self.reception = Reception(self.intake, requests, self.publishing, presences, self.ear, around.monotonic)
@@ -116,7 +122,9 @@ class Engine:
             audit,
             self.alerting,
             # deaf for one look after a step of the clock, so that the waves' clocks begin anew
-            hearing=lambda: not steps.stepped() and self.ear.open and not self._lags(),
+            hearing=lambda: (
+                not steps.stepped() and self.ear.open and not self._lags() and self.catching_up.done.is_set()
+            ),
         )
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
@@ -148,16 +156,21 @@ class Engine:
             answers=Answers(ground),
             desired=DesiredOrders(ground, trust),
             parcels=Parcels(ground, trust, self.orders, audit),
+            catching_up=self.catching_up,
         )
         self.desk = Desk(parts, around.addresses, around.article_channel)
+        #: found while orders were held
+        self._foreign: list[DirectiveRecord] = []
         self._tell_each_other()
 
     def _tell_each_other(self) -> None:
         self.orders.publish_with(self.publishing.pending)
-        self.intake.observers += [self.rollbacks.heard, self.rollouts.heard]
+        self.intake.observers += [self.catching_up.heard, self.rollbacks.heard, self.rollouts.heard]
+        self.catching_up.observers.append(self._caught_up)
+        self.catching_up.behind_observers.append(self._behind)
         self.publishing.observers += [
             self.rollbacks.ordered,
-            self.rollouts.ordered,
+            self._directive_out,
             self._article_topics.ordered,
         ]
         self.rollouts.observers.append(self._article_topics.completed)
@@ -171,10 +184,13 @@ class Engine:
     async def running(self, link: LinkSettings | None) -> AsyncIterator[None]:
         """All tasks, until the block ends; with no link, only what comes over HTTP. A task that dies ends the block."""
         await self.paces.load()
-        await self.rollbacks.reenter()
-        await self.rollouts.reenter()
+        if link is None:
+            await self._caught_up()
+        else:
+            self._catch_up_through(link)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.intake.run(), name="intake")]
+            tasks.append(group.create_task(self._catching_up(), name="catching up"))
             tasks.append(group.create_task(self.publishing.run(), name="publishing"))
             tasks.append(group.create_task(sweeps.run(self._duties()), name="sweeps"))
             if link is not None:
@@ -184,6 +200,46 @@ class Engine:
             finally:
                 for task in reversed(tasks):
                     task.cancel()
+
+    def _catch_up_through(self, link: LinkSettings) -> None:
+        """Nothing is published before what the broker holds was read, and ordered before the devices were heard."""
+
+        async def read() -> None:
+            await self.catching_up.read(await read_retained(link, ORDERS))
+            await self.paces.load()
+
+        self.catching_up.begin()
+        self.publishing.prepare_with(read)
+
+    async def _catching_up(self) -> None:
+        if self.orders.held:
+            await self.catching_up.run()
+
+    async def _caught_up(self) -> None:
+        """Orders may go out: what was found stops rollouts first, then each part takes up what it left."""
+        await self.rollbacks.reenter()
+        foreign, self._foreign = self._foreign, []
+        for directive in foreign:
+            await self._stop_rollouts(directive)
+        await self.rollouts.reenter()
+        await self.sweeps.renew(self.trust.current)
+
+    async def _directive_out(self, directive: DirectiveRecord) -> None:
+        """Rollouts are stopped by orders of their own, which may have to wait."""
+        if directive.foreign and self.orders.held:
+            self._foreign.append(directive)
+        else:
+            await self.rollouts.ordered(directive)
+
+    async def _behind(self, behind: Behind) -> None:
+        """Devices hold a directive that nobody here has seen: as good as a foreign one."""
+        self._foreign.append(unseen(behind, self.trust.current.epoch))
+
+    async def _stop_rollouts(self, directive: DirectiveRecord) -> None:
+        try:
+            await self.rollouts.ordered(directive)
+        except Conflict as why:  # on another channel that is behind: it can order nothing, so it goes nowhere
+            log.warning("a rollout could not be paused: %s", why)
 
     async def refresh_crl(self) -> None:
         """Before the broker starts: the CRL may have expired, or miss what was revoked just before a kill, or the
@@ -223,11 +279,16 @@ class Engine:
             Sweep("rollouts", 0.5, self.rollouts.tick),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
+            Sweep("behind", 10.0, self._resolve_behind),
             Sweep("trust", 3600.0, self.sweeps.trust, at_once=True),
             Sweep("crl", DAY_SECONDS, self._revocation.refresh),
             Sweep("paces", 60.0, self.paces.load),
             Sweep("forget", 3600.0, self._forget),
         ]
+
+    async def _resolve_behind(self) -> None:
+        if self.catching_up.done.is_set():
+            await resolve_behind(self.orders, self.alerting, self._ground)
 
     async def _forget(self) -> None:
         await self.sweeps.forget()

@@ -38,6 +38,7 @@ from pyv_fleet.engine.article import ArticleHttp
 from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
+from pyv_fleet.engine.catching_up import CatchingUp
 from pyv_fleet.engine.channels import Channels
 from pyv_fleet.engine.desired import Desired, DesiredOrders
 from pyv_fleet.engine.devices import Devices
@@ -100,6 +101,7 @@ class Parts:
     answers: Answers
     desired: DesiredOrders
     parcels: Parcels
+    catching_up: CatchingUp
 
 
 class Desk:
@@ -139,6 +141,11 @@ class Desk:
     def policies(self) -> Policies:
         """Policies: how releases reach a channel."""
         return self._parts.policies
+
+    @property
+    def catching_up(self) -> CatchingUp:
+        """How far a controller that started knows what its fleet holds."""
+        return self._parts.catching_up
 
     # --- the fleet ---
 

@@ -10,8 +10,9 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.catching_up import Behind, behind_of
 from pyv_fleet.engine.bell import channel_name, device_name
-from pyv_fleet.engine.errors import Invalid, NotFound, Unavailable
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, Unavailable
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import channels, devices
@@ -49,10 +50,24 @@ class Orders:
         self._signer = signer
         self._trust = trust
         self._flush: Flush | None = None
+        self._held = ""
 
     def publish_with(self, flush: Flush) -> None:
         """Who carries committed orders out: Publishing.pending."""
         self._flush = flush
+
+    def hold(self, because: str) -> None:
+        """Give out no order until `release`: it is not known yet what stands (catching_up.py)."""
+        self._held = because
+
+    def release(self) -> None:
+        """Orders may go out."""
+        self._held = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether no order is given out now."""
+        return bool(self._held)
 
     async def issue_directive(
         self, connection: AsyncConnection, channel: str, rules: Sequence[Rule], *, reason: str, actor: str
@@ -60,12 +75,16 @@ class Orders:
         """The channel's next directive, numbered, signed and stored in this transaction, not yet published.
 
         NotFound for an unknown channel, Invalid for rules that devices would refuse, Unavailable while no trust
-        document names this controller's key. After the commit: `await orders.publish_pending()`.
+        document names this controller's key or orders are held, Conflict while devices hold newer orders than this
+        store and the rules are not the same for all. After the commit: `await orders.publish_pending()`.
         """
         self._refuse_without_role()
+        self._refuse_while_held()
         terms = await channels.get(connection, channel)
         if terms is None:
             raise NotFound("no such channel", channel)
+        if len(rules) > 1:
+            await self._refuse_behind(connection, channel)
         issued_at = await fleets.next_issued_at(connection, self._ground.clock())
         directive = Directive(
             v=1,
@@ -94,10 +113,14 @@ class Orders:
         return directive
 
     async def reissue(self, connection: AsyncConnection, channel: str, *, reason: str, actor: str) -> Directive | None:
-        """The same rules in a new directive: a refresh, changed terms, a new epoch. None without a directive."""
+        """The same rules in a new directive: a refresh, changed terms, a new epoch. None without a directive.
+
+        Conflict while devices hold newer orders: the same rules would be news to them.
+        """
         now = await directives.current(connection, channel)
         if now is None:
             return None
+        await self._refuse_behind(connection, channel)
         return await self.issue_directive(connection, channel, now.rules, reason=reason, actor=actor)
 
     async def issue_assignment(self, connection: AsyncConnection, device: DeviceRecord, *, actor: str) -> DeviceRecord:
@@ -106,9 +129,10 @@ class Orders:
         After the commit: `await orders.publish_pending()`.
         """
         self._refuse_without_role()
+        self._refuse_while_held()
         issued_at = await fleets.next_issued_at(connection, self._ground.clock())
         epoch = self._trust.current.epoch
-        number = max(issued_at, device.number + 1) if epoch == device.epoch else issued_at
+        number = max(issued_at, await self._last_number(connection, device) + 1)
         assignment = Assignment(
             v=1,
             fleet=FleetName(self._ground.fleet),
@@ -184,6 +208,44 @@ class Orders:
                 "the trust document in force does not let this controller's directive key sign alone: "
                 "sign a new one with the root key and PUT it to /v1/trust",
             )
+
+    def _refuse_while_held(self) -> None:
+        if self._held:
+            raise Unavailable("catching up", self._held)
+
+    async def _refuse_behind(self, connection: AsyncConnection, channel: str) -> None:
+        found = await self.behind(connection, channel)
+        if found is not None:
+            raise Conflict(
+                "devices hold newer orders",
+                f"{found.sentence}: what the rest of them would be told is not what they run. Say what the whole "
+                f"channel is to run first: pyv-fleet rollback --channel {channel} --to VERSION",
+            )
+
+    async def behind(self, connection: AsyncConnection, channel: str) -> Behind | None:
+        """Whether devices of the channel hold a directive that this store does not know (a restored backup)."""
+        epoch = self._trust.current.epoch
+        last = await directives.current(connection, channel)
+        stored = last.generation if last is not None and last.epoch == epoch else 0
+        rows = await connection.execute(
+            select(device_status.c.device_id, device_status.c.generation)
+            .where(device_status.c.channel == channel)
+            .where(device_status.c.epoch == epoch)
+            .where(device_status.c.generation > 0)
+            .where(device_status.c.generation <= self._ground.clock() + REPORTED_AHEAD_MAX_MS)
+        )
+        return behind_of(channel, stored, [(str(device_id), int(generation)) for device_id, generation in rows])
+
+    async def _last_number(self, connection: AsyncConnection, device: DeviceRecord) -> int:
+        """The highest known in this epoch: stored, or reported by the device itself and possible."""
+        epoch = self._trust.current.epoch
+        said = await connection.execute(
+            select(device_status.c.number)
+            .where(device_status.c.device_id == device.device_id)
+            .where(device_status.c.epoch == epoch)
+            .where(device_status.c.number <= self._ground.clock() + REPORTED_AHEAD_MAX_MS)
+        )
+        return max(device.number if device.epoch == epoch else 0, int(said.scalar_one_or_none() or 0))
 
     async def _last_generation(self, connection: AsyncConnection, channel: str, now_ms: int) -> int:
         """The highest known in this epoch: stored, adopted, or reported by a device and possible (PROTOCOL 5)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 from typing import Final
 
@@ -45,12 +45,18 @@ class Publishing:
         self._heard: list[tuple[str, bytes]] = []
         self._wake = asyncio.Event()
         self._anew = False
+        #: what must be done on the first connection before anything is published; none once it is done
+        self._prepare: Callable[[], Awaitable[None]] | None = None
         #: told of each directive that the broker confirmed, and of foreign ones that were adopted
         self.observers: list[DirectiveObserver] = []
 
     def publish_through(self, publisher: Publisher) -> None:
         """The way out, once there is one."""
         self._publisher = publisher
+
+    def prepare_with(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Publish nothing before this was done, on the first connection (catching_up.py)."""
+        self._prepare = prepare
 
     def connected(self) -> None:
         """Everything goes out again: a broker that was killed forgets what it confirmed [M]."""
@@ -71,19 +77,28 @@ class Publishing:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self.adopt()
-                if self._anew:
-                    self._anew = False
-                    await self._everything()
+                await self.turn()
             except Exception:
                 log.exception("publishing failed; trying again")
                 self._anew = True
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 
+    async def turn(self) -> None:
+        """What is to be done now, in order; what was heard before the first connection stood is kept until then."""
+        if self._prepare is not None:
+            if not self._anew:
+                return
+            await self._prepare()
+            self._prepare = None
+        await self.adopt()
+        if self._anew:
+            self._anew = False
+            await self._everything()
+
     async def pending(self) -> None:
         """What is committed and not confirmed yet: releases first, then directives, then assignments."""
-        if not self._publisher.connected:
+        if not self._publisher.connected or self._prepare is not None:
             return
         async with self._orders_turn:
             await self._publish_releases()

@@ -27,6 +27,9 @@ VALID_MS: Final = 60_000
 WAIT_SECONDS: Final = 10.0
 ASK_AGAIN_SECONDS: Final = 60.0
 ASKED_PER_SECOND: Final = 50
+#: that the intake takes with ease
+REPORTS_PER_SECOND: Final = 500
+SHARDS: Final = tuple(f"{number:02}" for number in range(64))
 
 
 class Requests:
@@ -100,6 +103,19 @@ class Requests:
         task = asyncio.create_task(self._send_question(device_id, boot_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def ask_all_for_reports(self, devices: int) -> None:
+        """Every device that is connected, by its shard; a large fleet spreads its answers. Unavailable."""
+        spread = devices // REPORTS_PER_SECOND
+        async with self._ground.database.begin() as connection:
+            made = [
+                (shard, await self._orders.make_request(
+                    connection, Verb.REPORT, shard=shard, valid_ms=VALID_MS, spread_seconds=spread
+                ))
+                for shard in SHARDS
+            ]  # fmt: skip
+        for shard, (_, envelope) in made:
+            await self._publisher.publish(topics.shard_request(shard), envelope, retain=False)
 
     async def _send_question(self, device_id: str, boot_id: str) -> None:
         try:

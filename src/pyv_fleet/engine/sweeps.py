@@ -77,16 +77,22 @@ class Sweeps:
 
     async def refresh(self) -> None:
         """Directives are valid for 30 days and refreshed after 10 (rule 8); a new epoch needs new ones at once."""
+        if self._orders.held:
+            return
         before = self._ground.clock() - REFRESH_AFTER_MS
         async with self._ground.database.begin() as connection:
             for record in await channels.every(connection):
                 current = await directives.current(connection, record.name)
-                if current is not None and (current.issued_at <= before or not self._holds(current.envelope)):
+                if current is None or (current.issued_at > before and self._holds(current.envelope)):
+                    continue
+                if await self._orders.behind(connection, record.name) is None:  # else a person must say what they run
                     await self._orders.reissue(connection, record.name, reason="refresh", actor="controller")
         await self._orders.publish_pending()
 
     async def renew(self, trust: Trust) -> None:
         """After a new trust document: orders of an earlier epoch, or by a key that lost its role, are made anew."""
+        if self._orders.held:
+            return  # done when it has caught up
         await self.refresh()
         async with self._ground.database.read() as connection:
             everyone = await devices.every(connection)

@@ -46,3 +46,8 @@ async def next_issued_at(connection: AsyncConnection, now_ms: int) -> int:
     at = max(now_ms, int(last) + 1)
     await connection.execute(update(fleet).values(issued_at=at))
     return at
+
+
+async def raise_issued_at(connection: AsyncConnection, seen_ms: int) -> None:
+    """An order of that time was found elsewhere: the next one's is later; an earlier time changes nothing."""
+    await connection.execute(update(fleet).where(fleet.c.issued_at < seen_ms).values(issued_at=seen_ms))

@@ -12,7 +12,7 @@ from pyv_fleet.core.views.devices import (
     RemediateBody,
     ResultView,
 )
-from pyv_fleet.core.views.fleet import AttentionView, FleetView, SnapshotDevice, SnapshotView
+from pyv_fleet.core.views.fleet import AttentionView, FleetStatus, FleetView, SnapshotDevice, SnapshotView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
@@ -49,6 +49,7 @@ __all__ = [
     "DiffView",
     "DriftDiff",
     "DriftView",
+    "FleetStatus",
     "FleetView",
     "Page",
     "ParcelOrder",

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from pyv_fleet.core.words import CatchUp
+
 
 class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     """The fleet as a whole."""
@@ -22,6 +24,21 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     api: str
     #: of the managed broker while it runs
     broker_pid: int | None = None
+
+
+class FleetStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether orders go out, and why not: a controller that starts catches up with its fleet first."""
+
+    orders: CatchUp
+    #: what is waited for, for people
+    detail: str
+    #: devices that are waited for, and those that have said what they hold
+    expected: int
+    heard: int
+    #: what the broker held at the last start and the store did not know; empty if nothing
+    taken: str
+    #: of the alerts `store_behind` and `foreign_directive` that stand
+    alerts: tuple[str, ...]
 
 
 class SnapshotDevice(msgspec.Struct, frozen=True, kw_only=True):
