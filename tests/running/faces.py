@@ -113,7 +113,7 @@ class StandInDesk:
     async def scope_of(self, token_text: str) -> tuple[str, AuthScope] | None:
         return TOKENS.get(token_text)
 
-    async def device_certificate_valid(self, device_id: str, serial: int) -> bool:
+    async def device_certificate_valid(self, device_id: str, serial: int, presented: Any = None) -> bool:
         return self.certificates.get(device_id) == serial
 
     async def fleet(self) -> views.FleetView:

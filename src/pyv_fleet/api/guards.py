@@ -97,7 +97,7 @@ async def _holds(certificate: x509.Certificate, context: ApiContext) -> bool:
     device_id = _common_name(certificate)
     if device_id is None or not certificate.not_valid_before_utc <= context.clock() < certificate.not_valid_after_utc:
         return False
-    return await context.desk.device_certificate_valid(device_id, certificate.serial_number)
+    return await context.desk.device_certificate_valid(device_id, certificate.serial_number, certificate)
 
 
 def _common_name(certificate: x509.Certificate) -> str | None:

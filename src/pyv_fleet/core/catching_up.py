@@ -60,8 +60,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
                 return "the broker is waited for: what it holds must be known before anything is ordered"
             case CatchUp.HEARING:
                 return (
-                    f"{self.heard} of {self.expected} devices have said what they hold, in {self.waited_seconds:.0f} s; "
-                    f"orders go out when all have, or after {self.limit_seconds:.0f}"
+                    f"{self.heard} of {self.expected} devices have said in {self.waited_seconds:.0f} s what they hold; "
+                    f"orders go out when all have, or after {self.limit_seconds:.0f} s"
                 )
             case _:
                 return "orders go out"

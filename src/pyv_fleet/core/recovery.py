@@ -128,6 +128,15 @@ def last_issued_at(found: Found) -> int:
     return max([*directives, *(one.order.issued_at for one in found.assignments.values())], default=0)
 
 
+def knows_again(known_key: str, key: str, *, quarantined: bool, newest: int, issued_at: int) -> bool:
+    """Whether a certificate of our CA that the store does not know is taken for the device's.
+
+    The CA signs only what an enrolment or a renewal let in: a device whose key is not known shows it now, the same key
+    was renewed, and another one counts if it was issued after all that the store knows (times in Unix ms).
+    """
+    return not quarantined and (known_key in ("", key) or issued_at > newest > 0)
+
+
 def missing_releases(found: Found) -> tuple[Digest, ...]:
     """What an order names and the broker does not hold whole: it cannot be rolled out again before it is published."""
     return tuple(sorted(attempts_of(found).keys() - found.releases.keys()))

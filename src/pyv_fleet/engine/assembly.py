@@ -122,9 +122,7 @@ class Engine:
             audit,
             self.alerting,
             # deaf for one look after a step of the clock, so that the waves' clocks begin anew
-            hearing=lambda: (
-                not steps.stepped() and self.ear.open and not self._lags() and self.catching_up.done.is_set()
-            ),
+            hearing=lambda: not steps.stepped() and self._hears(),
         )
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
@@ -159,11 +157,11 @@ class Engine:
             catching_up=self.catching_up,
         )
         self.desk = Desk(parts, around.addresses, around.article_channel)
-        #: found while orders were held
-        self._foreign: list[DirectiveRecord] = []
         self._tell_each_other()
 
     def _tell_each_other(self) -> None:
+        #: found while orders were held
+        self._foreign: list[DirectiveRecord] = []
         self.orders.publish_with(self.publishing.pending)
         self.intake.observers += [self.catching_up.heard, self.rollbacks.heard, self.rollouts.heard]
         self.catching_up.observers.append(self._caught_up)
@@ -260,6 +258,9 @@ class Engine:
         link = MqttLink(settings, self.reception)
         self.publish_through(link)
         return link
+
+    def _hears(self) -> bool:
+        return self.ear.open and not self._lags() and self.catching_up.done.is_set()
 
     def _lags(self) -> bool:
         return self.intake.backlog > sweeps.LAGGING_BACKLOG

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography import x509
+
 from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.views import (
     AlertView,
@@ -344,9 +346,11 @@ class Desk:
         """All else that an enrolled device needs; Forbidden."""
         return await self._parts.enrolment.join(device_id, cert_serial)
 
-    async def device_certificate_valid(self, device_id: str, serial: int) -> bool:
-        """Whether a certificate that TLS accepted is in force for this device."""
-        return await self._parts.revocation.valid(device_id, serial)
+    async def device_certificate_valid(
+        self, device_id: str, serial: int, presented: x509.Certificate | None = None
+    ) -> bool:
+        """Whether a certificate that TLS accepted is in force for this device; `presented`, to be known again."""
+        return await self._parts.revocation.valid(device_id, serial, presented)
 
     # --- the article's, alerts, audit ---
 

@@ -18,12 +18,11 @@ from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound, TooMany, Unaut
 from pyv_fleet.engine.failures import Failures
 from pyv_fleet.engine.ground import Ground, rfc3339
 from pyv_fleet.engine.orders import Orders
-from pyv_fleet.engine.revocation import Revocation
+from pyv_fleet.engine.revocation import Revocation, certificate_record
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import certificates, devices, status, tokens
 from pyv_fleet.store import fleet as fleets
 from pyv_fleet.store import orders as directives
-from pyv_fleet.store.certificates import CertificateRecord
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.tokens import TokenRecord
 from pyv_fleet.trust import csr
@@ -98,6 +97,7 @@ class Enrolment:
             key_sha256 = await asyncio.to_thread(_key_of, request, device_id)
         except (CsrRefused, ValueError) as why:
             raise Invalid("renewal refused", str(why), (str(why),)) from None
+        await self._revocation.recognise(device_id, old)
         async with self._ground.database.begin() as connection:
             device = await devices.get(connection, device_id)
             known = await certificates.get(connection, f"{old.serial_number:x}")
@@ -109,7 +109,7 @@ class Enrolment:
                 made = self._authority.renew(request, old, rfc3339(self._ground.clock()))
             except (RenewalRefused, CsrRefused) as why:
                 raise Forbidden("renewal refused", str(why)) from None
-            await certificates.put(connection, _record_of(made, device_id, key_sha256))
+            await certificates.put(connection, certificate_record(made, device_id, key_sha256))
             await self._audit.record(
                 connection, actor=device_id, act="device.renew", subject=device_id, reason="its certificate"
             )
@@ -178,7 +178,7 @@ class Enrolment:
         if answer.replaces_key:
             await certificates.revoke_all_of(connection, device_id, now)
         made = self._authority.issue(request, device_id, rfc3339(now))
-        await certificates.put(connection, _record_of(made, device_id, key_sha256))
+        await certificates.put(connection, certificate_record(made, device_id, key_sha256))
         await self._audit.record(
             connection, actor=f"token {token.token_id}", act="device.enrol", subject=device_id, reason="enrolled"
         )
@@ -215,14 +215,4 @@ def _newcomer(token: TokenRecord, device_id: str, now_ms: int) -> DeviceRecord:
         number=0,
         assignment=b"",
         published_at=None,
-    )
-
-
-def _record_of(certificate: x509.Certificate, device_id: str, key_sha256: str) -> CertificateRecord:
-    return CertificateRecord(
-        serial=f"{certificate.serial_number:x}",
-        device_id=device_id,
-        key_sha256=key_sha256,
-        issued_at=int(certificate.not_valid_before_utc.timestamp() * 1000),
-        expires_at=int(certificate.not_valid_after_utc.timestamp() * 1000),
     )

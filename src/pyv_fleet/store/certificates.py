@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.store.records import add, many, one
@@ -35,6 +35,12 @@ async def revoke_all_of(connection: AsyncConnection, device_id: str, now_ms: int
     """Revoke every certificate of a device; how many were in force."""
     this = (certificates.c.device_id == device_id) & certificates.c.revoked_at.is_(None)
     return (await connection.execute(update(certificates).where(this).values(revoked_at=now_ms))).rowcount
+
+
+async def newest_issue(connection: AsyncConnection, device_id: str) -> int:
+    """Unix ms from which a device's newest certificate counts; 0 if it has none."""
+    query = select(func.max(certificates.c.issued_at)).where(certificates.c.device_id == device_id)
+    return int((await connection.execute(query)).scalar_one_or_none() or 0)
 
 
 async def revoked(connection: AsyncConnection, now_ms: int, keep_ms: int) -> list[CertificateRecord]:

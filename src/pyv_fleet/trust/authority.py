@@ -175,6 +175,20 @@ class Authority:
             raise RenewalRefused(f"{device_id}: the CSR is by another key: enrol with a token bound to this id")
         return self.issue(request, device_id, now)
 
+    def listed(self, now: datetime) -> list[Revoked]:
+        """What the device CRL that was written last lists, without the canary, as long as it can matter; empty if it
+        is not there or not ours."""
+        try:
+            crl = x509.load_pem_x509_crl(self.places.device_crl.read_bytes())
+            if not crl.is_signature_valid(_ec_key(self.device_ca)):
+                return []
+        except (OSError, ValueError, TypeError):
+            return []
+        canary = _read_certificate(self.places.canary.certificate).serial_number
+        since = now - DEVICE_LIFE - RENEWABLE_AFTER_EXPIRY
+        lines = [Revoked(one.serial_number, one.revocation_date_utc) for one in crl]
+        return [one for one in lines if one.serial != canary and one.at > since]
+
     def write_crl(self, revoked: Iterable[Revoked], now: datetime) -> bytes:
         """Write the device CRL durably and return its PEM; the canary is always on it. Call at least daily."""
         canary = _read_certificate(self.places.canary.certificate)
@@ -194,6 +208,12 @@ class Authority:
         certificate = certificates.issue(issuer, leaf, key.public_key(), now)
         write_durably(pair.certificate, certificates.pem_of(certificate))
         return True
+
+
+def _ec_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    key = certificate.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey), "our CAs have EC keys"
+    return key
 
 
 def _make_ca(pair: Pair, name: str, now: datetime) -> None:
