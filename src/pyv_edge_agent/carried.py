@@ -23,7 +23,8 @@ from pyv_edge_agent.updater import Clock, read_memory
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Release, decode_order, decode_parcel
+from pyvorin_edge.orders import Release, decode_order
+from pyvorin_edge.parcels import decode_parcel
 
 
 def lay_in_bundle(place: StateDir, parcel: bytes, archive: Path) -> None:

@@ -19,7 +19,8 @@ from pyvorin_edge import topics, wire
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import OrderError, Parcel, decode_parcel, parcel_blobs, release_digest
+from pyvorin_edge.orders import OrderError, Parcel, release_digest
+from pyvorin_edge.parcels import decode_parcel, parcel_blobs
 from pyvorin_edge.trust import TrustError, version_of
 from pyvorin_edge.vocabulary import ParcelOutcome
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -28,6 +27,8 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
 Labels = Annotated[dict[str, Text], Meta(max_length=16)]
 
+#: fields within an order's parts that `crit` may name, besides the order's own
+_CRIT_WITHIN: Final = ("turn",)
 EMPTY_OVERLAY: Final = Digest("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
 
 
@@ -54,6 +55,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: every label named, any of its values; labels of the assignment
     where: dict[str, tuple[str, ...]] | None = None
     salt: Text | None = None
+    #: each device begins only when its assignment grants it its turn (ADR 0023)
+    turn: bool = False
     #: 16 hex: order hashes that sort lower are in
     below: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")] | None = None
 
@@ -131,6 +134,13 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     kind: RuleKind
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """One device's turn to begin a release that the rules hand out in turns; it counts for that attempt alone."""
+
+    release: HexDigest
+    attempt: Count
+
+
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """The signed, retained order for one device: its channel, labels, overlay, pin."""
 
@@ -148,6 +158,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     #: RFC 7396 merge patch on the release's config
     overlay: dict[str, Any] = {}
     pin: Pin | None = None
+    turn: Grant | None = None
     tz: Text = "UTC"
     crit: tuple[str, ...] = ()
 
@@ -246,6 +257,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     kind: RuleKind
     spread_seconds: int = 0
+    #: it is begun only in its turn
+    turn: bool = False
 
     def same_as(self, other: Target | None) -> bool:
         """Equal by (release, overlay digest), not by attempt (PROTOCOL 5)."""
@@ -277,6 +290,7 @@ def golden(
         attempt=rule.attempt,
         kind=rule.kind,
         spread_seconds=rule.spread_seconds,
+        turn=rule.turn,
     )
 
 
@@ -337,29 +351,12 @@ def encode_order(order: Directive | Assignment | Release | Request | Parcel) -> 
     return wire.encode(order)
 
 
-def decode_parcel(data: bytes) -> Parcel:
-    """A parcel of at most 1 MiB; OrderError names what is wrong. Nothing in it is believed yet."""
-    try:
-        return wire.decode(data, Parcel, limit_bytes=wire.PARCEL_BYTES_MAX)
-    except WireError as why:
-        raise OrderError(Refusal.MALFORMED, str(why)) from None
-
-
-def parcel_blobs(parcel: Parcel) -> dict[Digest, bytes]:
-    """The parcel's blobs by digest; OrderError if one is not base64."""
-    try:
-        raw = [base64.b64decode(blob, validate=True) for blob in parcel.blobs]
-    except ValueError as why:  # binascii.Error, or letters that are not ASCII
-        raise OrderError(Refusal.MALFORMED, f"blobs: not base64: {why}") from None
-    return {digest_of(blob): blob for blob in raw}
-
-
 def _refuse_unknown_version(value: dict[str, Any], into: type[msgspec.Struct]) -> None:
     if value.get("v") != 1 or isinstance(value.get("v"), bool):
         raise OrderError(Refusal.UNSUPPORTED, f"v: {value.get('v')!r} is not 1")
     crit = value.get("crit", [])
     # a list, not a set: what stands in `crit` may be unhashable
-    known = into.__struct_encode_fields__
+    known = (*into.__struct_encode_fields__, *(_CRIT_WITHIN if into is Directive else ()))
     unknown = [name for name in crit if name not in known] if isinstance(crit, list) else [crit]
     if unknown:
         raise OrderError(Refusal.UNSUPPORTED, f"crit: this version does not know {unknown[0]!r}")

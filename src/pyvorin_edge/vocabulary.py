@@ -35,7 +35,8 @@ class WaitingFor(Word):
     """What a waiting device waits for (PROTOCOL 6)."""
 
     WINDOW = "window", "its maintenance window is closed"
-    SPREAD = "spread", "its turn in the spread has not come"
+    SPREAD = "spread", "its own delay within the spread is not over"
+    TURN = "turn", "the fleet has not given it its turn yet"
     LOCK = "lock", "an application holds the update lock"
     DISK = "disk", "the disk has too little room"
     CLOCK = "clock", "its clock is not synchronised"

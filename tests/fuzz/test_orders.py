@@ -27,12 +27,11 @@ from pyvorin_edge.orders import (
     Release,
     Request,
     decode_order,
-    decode_parcel,
     encode_order,
-    parcel_blobs,
 )
 from pyvorin_edge.packaging.errors import BundleError
 from pyvorin_edge.packaging.manifest import parse_manifest
+from pyvorin_edge.parcels import decode_parcel, parcel_blobs
 from pyvorin_edge.report import Beat, Presence, Report, Response
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)

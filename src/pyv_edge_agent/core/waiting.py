@@ -1,4 +1,8 @@
-"""What a target waits for before its first byte is fetched: settling, window, link, spread, clock (rules 5, 8, 12)."""
+"""What a target waits for before its first byte is fetched: settling, window, clock, turn or spread (rules 5, 8, 12).
+
+The turn comes last: a device says that it waits for its turn only when nothing of its own stands in the way, so that
+none is given to a device that could not use it.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,22 @@ from pyv_edge_agent.core.events import Now
 from pyv_edge_agent.core.memory import Trial
 from pyv_edge_agent.core.windows import is_open
 from pyvorin_edge.identity import spread_delay_seconds
+from pyvorin_edge.turns import lacks_turn
 from pyvorin_edge.vocabulary import RuleKind, WaitingFor
 
 
 def waits_for(device: Device, trial: Trial, now: Now) -> tuple[WaitingFor | None, float | None]:
     """What it waits for (none = nothing), and the remaining spread in seconds once that has begun to run."""
     rollback = trial.target.kind is RuleKind.ROLLBACK
-    first = device.memory.committed is None or device.memory.committed.release is None
-    if not rollback and not first and now.uptime_seconds < settled_at(device):
+    running = device.memory.committed.release if device.memory.committed is not None else None
+    if not rollback and running is not None and now.uptime_seconds < settled_at(device):
         return WaitingFor.SETTLE, None
     if not rollback:
         closed = _window(device, now)
         if closed is not None:
             return closed, None
+    if lacks_turn(trial.target, device.assignment, running):
+        return WaitingFor.TURN, None
     left = _spread_left(device, trial, rollback, now)
     return (WaitingFor.SPREAD, left) if left > 0 else (None, left)
 
@@ -48,7 +55,7 @@ def _spread_left(device: Device, trial: Trial, rollback: bool, now: Now) -> floa
     A refreshed order may shorten it.
     """
     target = trial.target
-    spread = target.spread_seconds
+    spread = 0 if target.turn and not rollback else target.spread_seconds  # turns take the spread's place
     if rollback:
         spread = min(spread, device.facts.limits.rollback_spread_seconds)
     if trial.spread_left_seconds is None:

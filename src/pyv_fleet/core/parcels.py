@@ -13,6 +13,7 @@ from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Assignment, BundleRef, Directive, Parcel, Release
+from pyvorin_edge.parcels import decode_parcel, parcel_blobs
 
 Order = TypeVar("Order", Directive, Assignment)
 
@@ -85,13 +86,13 @@ def pack(
 def contents_of(data: bytes) -> Contents:
     """What stands in a parcel; ParcelError if it cannot be read."""
     try:
-        parcel = orders.decode_parcel(data)
+        parcel = decode_parcel(data)
         envelopes = [open_envelope(text.encode()).payload for text in parcel.releases]
         return Contents(
             directive=_order(parcel.directive, Directive),
             assignment=_order(parcel.assignment, Assignment),
             releases={orders.release_digest(one): orders.decode_order(one, Release) for one in envelopes},
-            blobs=orders.parcel_blobs(parcel),
+            blobs=parcel_blobs(parcel),
         )
     except PyvorinError as why:
         raise ParcelError(f"not a parcel: {why}") from None

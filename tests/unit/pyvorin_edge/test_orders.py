@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyvorin_edge import orders
-from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName, digest_of, order_hash
+from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName, order_hash
 from pyvorin_edge.orders import Assignment, Directive, OrderError, Pace, Release, Request, Rule, Target, golden
 from pyvorin_edge.vocabulary import DriftPolicy, Refusal, RuleKind
 
@@ -319,28 +318,6 @@ def test_targets_are_equal_whatever_the_attempt() -> None:
     assert not one.same_as(None)
 
 
-# parcels
-
-
-def test_a_parcel_s_blobs_are_found_by_digest() -> None:
-    parcel = orders.Parcel(v=1, blobs=(base64.b64encode(b"one").decode(), base64.b64encode(b"two").decode()))
-    read = orders.decode_parcel(orders.encode_order(parcel))
-    assert orders.parcel_blobs(read) == {digest_of(b"one"): b"one", digest_of(b"two"): b"two"}
-
-
-@pytest.mark.parametrize("blob", ["%", "YQ", "é"])
-def test_a_parcel_s_blob_that_is_no_base64_is_malformed(blob: str) -> None:
-    with pytest.raises(OrderError) as why:
-        orders.parcel_blobs(orders.Parcel(v=1, blobs=(blob,)))
-    assert why.value.code is Refusal.MALFORMED
-
-
-def test_a_parcel_that_is_none_is_malformed() -> None:
-    for data in (b"", b"{}", b'{"v":2}', b" " * (1024 * 1024 + 1)):
-        with pytest.raises(OrderError):
-            orders.decode_parcel(data)
-
-
 def test_terms_left_out_are_the_protocol_s() -> None:
     order = decode(Directive, DIRECTIVE)
     assert order.pace == Pace(
@@ -350,3 +327,10 @@ def test_terms_left_out_are_the_protocol_s() -> None:
     gate = decode(Release, RELEASE).gate
     assert (gate.within_seconds, gate.hold_seconds, gate.require.adapters_connected) == (60, 10, "all")
     assert (order.fleet, order.channel, DeviceId("x")) == (FleetName("acme"), ChannelName("stable"), "x")
+
+
+def test_crit_may_name_what_stands_within_a_rule() -> None:
+    said = {**DIRECTIVE, "rules": [{**RULE, "turn": True}], "crit": ["turn"]}
+    assert decode(Directive, said).rules[0].turn
+    with pytest.raises(OrderError):
+        decode(Release, {**RELEASE, "crit": ["turn"]})

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.memory import Trial
 from pyvorin_edge.identity import spread_delay_seconds
-from pyvorin_edge.orders import Pace, Window, WindowSpan
+from pyvorin_edge.orders import Grant, Pace, Window, WindowSpan
 from pyvorin_edge.vocabulary import Phase, RuleKind, WaitingFor, Weekday
 from running.brain import DEVICE, Bench
 
@@ -140,3 +140,48 @@ def test_a_rollback_is_spread_over_ten_seconds_at_most(bench: Bench) -> None:
     bench.direct(replace(rule, kind=RuleKind.ROLLBACK))
     bench.feed(ev.Ticked(), after=10.0)
     assert trial(bench).phase is Phase.FETCHING
+
+
+def test_a_release_handed_out_in_turns_is_begun_in_its_turn_and_no_other(bench: Bench) -> None:
+    rule = bench.fleet.rule(bench.release("1.0", TWO), turn=True, spread_seconds=1000)
+    bench.direct(rule, crit=("turn",))
+    assert waits(bench) is WaitingFor.TURN
+    bench.assign(turn=Grant(release=rule.release, attempt=rule.attempt + 1))
+    bench.feed(ev.Ticked(), after=3600.0)
+    assert waits(bench) is WaitingFor.TURN
+    bench.assign(turn=Grant(release=rule.release, attempt=rule.attempt))
+    assert trial(bench).phase is Phase.FETCHING  # at once: turns take the spread's place
+
+
+def test_a_turn_survives_a_restart(bench: Bench) -> None:
+    rule = bench.fleet.rule(bench.release("1.0", TWO), turn=True)
+    bench.assign(turn=Grant(release=rule.release, attempt=rule.attempt))
+    bench.direct(rule, crit=("turn",), window=NEVER_OPEN)
+    bench.boot(bench.memory)
+    assert waits(bench) is WaitingFor.WINDOW
+    bench.direct(rule, crit=("turn",))
+    assert trial(bench).phase is Phase.FETCHING
+
+
+def test_no_turn_is_asked_for_while_the_window_is_closed(bench: Bench) -> None:
+    rule = bench.fleet.rule(bench.release("1.0", TWO), turn=True)
+    bench.direct(rule, crit=("turn",), window=NEVER_OPEN)
+    assert waits(bench) is WaitingFor.WINDOW
+    bench.direct(rule, crit=("turn",))
+    assert waits(bench) is WaitingFor.TURN
+    bench.direct(rule, crit=("turn",), window=NEVER_OPEN)
+    assert waits(bench) is WaitingFor.WINDOW
+
+
+def test_a_turn_that_is_taken_back_does_not_undo_what_began(bench: Bench) -> None:
+    rule = bench.fleet.rule(bench.release("1.0", TWO), turn=True)
+    bench.assign(turn=Grant(release=rule.release, attempt=rule.attempt))
+    bench.direct(rule, crit=("turn",))
+    bench.assign()
+    assert trial(bench).phase is Phase.FETCHING
+
+
+@pytest.mark.parametrize("kind", list(RuleKind))
+def test_a_rollback_waits_for_no_turn(bench: Bench, kind: RuleKind) -> None:
+    bench.direct(bench.fleet.rule(bench.release("1.0", TWO), kind=kind, turn=True), crit=("turn",))
+    assert (waits(bench) is None) == (kind is RuleKind.ROLLBACK)

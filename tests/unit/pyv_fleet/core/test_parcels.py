@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from conformance.fleet import Fleet
 from conformance.parcel_subject import Satchel
 from pyv_fleet.core.parcels import ParcelError, contents_of, needed, pack
-from pyvorin_edge import orders, topics
+from pyvorin_edge import topics
 from pyvorin_edge.identity import Digest, digest_of
 from pyvorin_edge.orders import BundleRef, Pin, golden
+from pyvorin_edge.parcels import decode_parcel
 from pyvorin_edge.vocabulary import RuleKind
 
 DEVICE = "FLEET-0a1b2c3d4e5f"
@@ -86,7 +87,7 @@ def test_its_bundles_are_named_for_there_is_no_room_for_them(fleet: Fleet) -> No
 def test_one_config_of_two_releases_is_packed_once(fleet: Fleet) -> None:
     found = [fleet.release(version, CONFIG) for version in ("1.0", "1.1")]
     data = pack([], None, None, [(sent(fleet, topics.release(one)), CONFIG) for one in found])
-    assert len(orders.decode_parcel(data).blobs) == 1
+    assert len(decode_parcel(data).blobs) == 1
 
 
 def test_over_1_mib_it_is_refused_with_what_takes_the_room(fleet: Fleet) -> None:

@@ -15,7 +15,7 @@ from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import devices
 from pyv_fleet.store import orders as directives
-from pyvorin_edge.orders import decode_parcel
+from pyvorin_edge.parcels import decode_parcel
 from running.rehearsal import Rehearsal, rehearsal
 
 

@@ -183,6 +183,8 @@ def golden() -> list[dict[str, Any]]:
     to_new = {"release": new, "overlay": EMPTY_OVERLAY, "attempt": 2, "kind": "release", "spread_seconds": 30}
     to_old = {"release": old, "overlay": EMPTY_OVERLAY, "attempt": 1, "kind": "release", "spread_seconds": 0}
     pinned = {"release": other, "overlay": EMPTY_OVERLAY, "attempt": 3, "kind": "rollback", "spread_seconds": 0}
+    to_new, to_old, pinned = ({**one, "turn": False} for one in (to_new, to_old, pinned))
+    pin = {"release": other, "attempt": 3, "kind": "rollback"}
     overlaid = {**to_old, "overlay": article_config_hash({"health": {"port": 9}})}
     berlin = {"labels": {"site": "berlin", "kind": "real"}}
 
@@ -229,11 +231,18 @@ def golden() -> list[dict[str, Any]]:
             rules=[{**first, "ids": [device], "salt": "r-1", "below": here}, rest],
             target=to_old,
         ),
+        case(
+            "its rule hands the release out in turns",
+            rules=[{**first, "turn": True}, rest],
+            directive={"crit": ["turn"]},
+            target={**to_new, "turn": True},
+        ),
+        case("a pin waits for no turn", rules=[{**rest, "turn": True}], assignment={"pin": pin}, target=pinned),
         case("the first match counts", rules=[first, rest], target=to_new),
         case(
             "a pin goes before all rules",
             rules=[{**first, "ids": [device]}, rest],
-            assignment={"pin": {"release": other, "attempt": 3, "kind": "rollback"}},
+            assignment={"pin": pin},
             target=pinned,
         ),
         case(
