@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pyv_fleet.core.provenance import TYPE_PROVENANCE
 from pyv_fleet.trust.errors import DocumentRefused
 from pyv_fleet.trust.keyfiles import read_or_make_key
 from pyvorin_edge import envelope, orders, wire
@@ -55,10 +57,29 @@ def sign_release(release: orders.Release, *keys: Ed25519PrivateKey) -> bytes:
     return _within_limit(envelope.seal(orders.encode_order(release), envelope.TYPE_RELEASE, keys))
 
 
-def _within_limit(sealed: bytes) -> bytes:
+def sign_provenance(statement: bytes, *keys: Ed25519PrivateKey) -> bytes:
+    """The sealed statement of where a release comes from, by the keys that sign the release."""
+    return envelope.seal(statement, TYPE_PROVENANCE, keys)
+
+
+def sign_also(sealed: bytes, key: Ed25519PrivateKey, *, limit_bytes: int = wire.ORDER_BYTES_MAX) -> bytes:
+    """The envelope with this key's signature beside those that stand in it; the same key again changes nothing.
+
+    EnvelopeError if it is none, DocumentRefused if it would become too large.
+    """
+    opened = envelope.open_envelope(sealed, limit_bytes=limit_bytes)
+    keyid = envelope.keyid_of(envelope.public_bytes(key))
+    if keyid in envelope.signers(opened, {keyid: envelope.public_bytes(key)}):
+        return sealed
+    document = json.loads(sealed)
+    document["signatures"] += json.loads(envelope.seal(opened.payload, opened.payload_type, [key]))["signatures"]
+    return _within_limit(json.dumps(document, separators=(",", ":")).encode(), limit_bytes)
+
+
+def _within_limit(sealed: bytes, limit_bytes: int = wire.ORDER_BYTES_MAX) -> bytes:
     """DocumentRefused for what every device would refuse for its size."""
-    if len(sealed) > wire.ORDER_BYTES_MAX:
+    if len(sealed) > limit_bytes:
         raise DocumentRefused(
-            f"the order has {len(sealed)} bytes, devices take {wire.ORDER_BYTES_MAX}: shorten its lists or its reason"
+            f"the order has {len(sealed)} bytes, devices take {limit_bytes}: shorten its lists or its reason"
         )
     return sealed

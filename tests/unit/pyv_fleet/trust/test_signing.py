@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pyv_fleet.trust.errors import DocumentRefused
-from pyv_fleet.trust.signing import DirectiveSigner, sign_release
+from pyv_fleet.trust.signing import DirectiveSigner, sign_also, sign_release
 from pyvorin_edge import envelope, orders
 from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName
 from pyvorin_edge.vocabulary import ConfigFormat, RuleKind, Verb
@@ -70,3 +70,19 @@ def test_what_devices_would_refuse_for_its_size_is_not_signed() -> None:
     signer = DirectiveSigner(Ed25519PrivateKey.generate())
     with pytest.raises(DocumentRefused, match="8192"):
         signer.directive(directive(reason="x" * 9000))
+
+
+def test_a_second_key_signs_beside_the_first_and_the_same_again_changes_nothing() -> None:
+    first, second = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
+    once = sign_release(release(), first)
+    both = sign_also(once, second)
+    keys = {envelope.keyid_of(envelope.public_bytes(key)): envelope.public_bytes(key) for key in (first, second)}
+    assert envelope.signers(envelope.open_envelope(both), keys) == frozenset(keys)
+    assert envelope.open_envelope(both).payload == envelope.open_envelope(once).payload
+    assert sign_also(both, second) == both
+
+
+def test_more_signatures_than_a_device_takes_are_refused() -> None:
+    sealed = sign_release(release(), *(Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in range(1, 17)))
+    with pytest.raises(DocumentRefused, match="devices take"):
+        sign_also(sealed, Ed25519PrivateKey.from_private_bytes(b"\x20" * 32), limit_bytes=len(sealed))
