@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import Page, ReleaseUpload, ReleaseView
+from pyv_fleet.core.views import Page, PromoteBody, ReleaseUpload, ReleaseView, RolloutView, YankBody, YankedView
 from pyv_fleet.core.words import AuthScope
 
 FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -26,7 +26,12 @@ async def publish(
 ) -> Response[ReleaseView]:
     """Take a signed release and its config: 201, or 200 if the same stands already; 422 lists each problem."""
     view, created = await desk.publish_release(
-        data.envelope, data.blob, actor_of(caller), unchecked=unchecked, scope=caller.scope
+        data.envelope,
+        data.blob,
+        actor_of(caller),
+        unchecked=unchecked,
+        scope=caller.scope,
+        provenance=data.provenance,
     )
     return Response(view, status_code=201 if created else 200)
 
@@ -49,10 +54,28 @@ async def envelope(desk: HasDesk, ref: FromPath[str]) -> Response[bytes]:
     return Response(await desk.release_envelope(ref), headers=FOR_EVER, media_type="application/json")
 
 
+@get("/v1/releases/{ref:str}/provenance", opt=may(AuthScope.READ), media_type="application/json")
+async def provenance(desk: HasDesk, ref: FromPath[str]) -> Response[bytes]:
+    """The signed statement of where it comes from, byte for byte."""
+    return Response(await desk.release_provenance(ref), media_type="application/json")
+
+
+@post("/v1/releases/{ref:str}/yank", opt=may(AuthScope.OPERATE), status_code=200)
+async def yank(desk: HasDesk, caller: HasCaller, ref: FromPath[str], data: JSONBody[YankBody]) -> YankedView:
+    """Withdraw it: nothing begins with it any more, its running rollouts pause. With `undo`, allow it again."""
+    return await desk.yanks.yank(ref, data, actor_of(caller))
+
+
+@post("/v1/releases/{ref:str}/promote", opt=may(AuthScope.OPERATE))
+async def promote(desk: HasDesk, caller: HasCaller, ref: FromPath[str], data: JSONBody[PromoteBody]) -> RolloutView:
+    """Roll out on one channel what another has proved, by the waves of the former."""
+    return await desk.promotions.promote(ref, data, actor_of(caller))
+
+
 @get("/v1/blobs/{sha256:str}", opt=may(AuthScope.READ, device=True), media_type="application/octet-stream")
 async def blob(desk: HasDesk, sha256: FromPath[str]) -> Response[bytes]:
     """The bytes of a config."""
     return Response(await desk.blob(sha256), headers=FOR_EVER, media_type="application/octet-stream")
 
 
-ROUTES = (publish, releases, release, envelope, blob)
+ROUTES = (publish, releases, release, envelope, provenance, yank, promote, blob)

@@ -28,6 +28,18 @@ class Releases(Transport):
         """A release's signed envelope."""
         return self.answer("GET", f"/v1/releases/{safe(ref)}/envelope").content
 
+    def release_provenance(self, ref: str) -> bytes:
+        """The signed statement of where a release comes from."""
+        return self.answer("GET", f"/v1/releases/{safe(ref)}/provenance").content
+
+    def yank(self, ref: str, body: views.YankBody) -> views.YankedView:
+        """Withdraw a release, or allow it again."""
+        return self.send("POST", f"/v1/releases/{safe(ref)}/yank", body, views.YankedView)
+
+    def promote(self, ref: str, body: views.PromoteBody) -> views.RolloutView:
+        """Roll out on one channel what another has proved."""
+        return self.send("POST", f"/v1/releases/{safe(ref)}/promote", body, views.RolloutView)
+
     def blob(self, sha256: str) -> bytes:
         """A config's bytes."""
         return self.answer("GET", f"/v1/blobs/{safe(sha256)}").content

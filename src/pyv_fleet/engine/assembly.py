@@ -36,6 +36,7 @@ from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
+from pyv_fleet.engine.promotions import Promotions
 from pyv_fleet.engine.publishing import Publishing
 from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.reception import Ear, Reception, Steps
@@ -48,6 +49,7 @@ from pyv_fleet.engine.sweeps import Sweep, Sweeps
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.engine.yanks import Yanks
 from pyv_fleet.link.interface import Publisher
 from pyv_fleet.link.mqtt import LinkSettings, MqttLink
 from pyv_fleet.link.retained import ORDERS, read_retained
@@ -155,6 +157,8 @@ class Engine:
             desired=DesiredOrders(ground, trust),
             parcels=Parcels(ground, trust, self.orders, audit),
             catching_up=self.catching_up,
+            yanks=Yanks(ground, trust, audit, self.rollouts),
+            promotions=Promotions(ground, audit, self.rollouts),
         )
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()

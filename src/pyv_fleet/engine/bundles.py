@@ -74,7 +74,7 @@ class Bundles:
         if await self._disk(self._files.size_of, named.sha256) is None:
             raise Invalid(
                 "its bundle is not here",
-                f"bundle.sha256: {named.sha256} was not uploaded: `pyv-fleet release publish --bundle` does both",
+                f"bundle.sha256: {named.sha256} was not uploaded: `pyv-fleet release upload` does both",
             )
         said = await asyncio.to_thread(_judge, self._files, named, trust)
         if said is not None:

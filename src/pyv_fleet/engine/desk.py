@@ -52,12 +52,14 @@ from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.interface import ReleaseDesk, RollbackDesk, RolloutDesk
 from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.policies import Policies
+from pyv_fleet.engine.promotions import Promotions
 from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.engine.yanks import Yanks
 from pyv_fleet.store import channels, devices
 from pyv_fleet.store import fleet as fleets
 from pyv_fleet.store.status import Filter
@@ -104,6 +106,8 @@ class Parts:
     desired: DesiredOrders
     parcels: Parcels
     catching_up: CatchingUp
+    yanks: Yanks
+    promotions: Promotions
 
 
 class Desk:
@@ -148,6 +152,16 @@ class Desk:
     def catching_up(self) -> CatchingUp:
         """How far a controller that started knows what its fleet holds."""
         return self._parts.catching_up
+
+    @property
+    def yanks(self) -> Yanks:
+        """Releases withdrawn."""
+        return self._parts.yanks
+
+    @property
+    def promotions(self) -> Promotions:
+        """What one channel proved, rolled out on another."""
+        return self._parts.promotions
 
     # --- the fleet ---
 
@@ -241,12 +255,19 @@ class Desk:
     # --- releases, channels, rollouts, rollbacks ---
 
     async def publish_release(
-        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False, scope: AuthScope | None = None
+        self,
+        envelope: bytes,
+        blob: bytes,
+        actor: str,
+        *,
+        unchecked: bool = False,
+        scope: AuthScope | None = None,
+        provenance: bytes | None = None,
     ) -> tuple[ReleaseView, bool]:
         """The release, and whether it is new. Invalid, Conflict; Forbidden for `unchecked` by others than admins."""
         if unchecked and scope is not AuthScope.ADMIN:
             raise Forbidden("not allowed", "only an admin may publish a release unchecked")
-        return await self._parts.releases.publish(envelope, blob, actor, unchecked=unchecked)
+        return await self._parts.releases.publish(envelope, blob, actor, unchecked=unchecked, provenance=provenance)
 
     async def releases(self, after: str | None, limit: int) -> Page[ReleaseView]:
         """All releases."""
@@ -259,6 +280,10 @@ class Desk:
     async def release_envelope(self, digest: str) -> bytes:
         """The signed envelope; NotFound."""
         return await self._parts.releases.envelope(digest)
+
+    async def release_provenance(self, ref: str) -> bytes:
+        """The signed statement of where it comes from; NotFound."""
+        return await self._parts.releases.provenance(ref)
 
     async def blob(self, sha256: str) -> bytes:
         """A config's bytes; NotFound."""

@@ -47,7 +47,7 @@ class ReleaseDesk(Protocol):
     """engine/releases.py: `Releases`."""
 
     async def publish(
-        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False
+        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False, provenance: bytes | None = None
     ) -> tuple[ReleaseView, bool]:
         """The release, and whether it is new; `unchecked` skips the schema. Invalid, Conflict."""
 
@@ -59,6 +59,9 @@ class ReleaseDesk(Protocol):
 
     async def envelope(self, ref: str) -> bytes:
         """The signed envelope; NotFound."""
+
+    async def provenance(self, ref: str) -> bytes:
+        """The signed statement of where it comes from; NotFound."""
 
     async def blob(self, sha256: str) -> bytes:
         """A config's bytes; NotFound."""

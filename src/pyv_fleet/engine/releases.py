@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.provenance import PROVENANCE_BYTES_MAX, Provenance, ProvenanceError, stated
 from pyv_fleet.core.release import ReleaseRefused, refuse_mismatch
-from pyv_fleet.core.views import Page, ReleaseView
+from pyv_fleet.core.views import Page, ReleaseView, YankView
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
@@ -19,7 +21,7 @@ from pyv_fleet.store import orders as directives
 from pyv_fleet.store import releases
 from pyv_fleet.store.releases import ReleaseRecord
 from pyvorin_edge.config.layers import golden_hash
-from pyvorin_edge.envelope import TYPE_RELEASE, EnvelopeError, open_envelope
+from pyvorin_edge.envelope import TYPE_RELEASE, EnvelopeError, open_envelope, signers
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import OrderError, Release, decode_order, overlay_digest, release_digest
 from pyvorin_edge.trust import Trust, holds
@@ -37,9 +39,10 @@ class Releases:
         self._bundles = bundles
 
     async def publish(
-        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False
+        self, envelope: bytes, blob: bytes, actor: str, *, unchecked: bool = False, provenance: bytes | None = None
     ) -> tuple[ReleaseView, bool]:
-        """The release, and whether it is new: the same digest again changes nothing.
+        """The release, and whether it is new: the same digest again changes nothing, but that a release which was
+        published without its provenance has it then.
 
         Invalid with each problem named; Conflict if the version names another release, or floors are crossed.
         `unchecked` takes a config that parses and makes no sense: the devices refuse it (a bench test, audited).
@@ -51,7 +54,8 @@ class Releases:
             raise Invalid("the release does not hold", str(why), why.errors) from None
         if release.bundle is not None:
             await self._bundles.refuse_unsound(release.bundle, self._trust.current)
-        record = self._record(digest, release, envelope, actor)
+        _refuse_statement(self._trust.current, provenance, digest)
+        record = self._record(digest, release, envelope, provenance, actor)
         async with self._ground.database.begin() as connection:
             known = await releases.get(connection, digest)
             if known is None:
@@ -62,6 +66,12 @@ class Releases:
                 await self._audit.record(
                     connection, actor=actor, act="release.publish", subject=f"{release.version} {digest}", reason=reason
                 )
+            elif known.provenance is None and provenance is not None:
+                await releases.set_provenance(connection, digest, provenance)
+                await self._audit.record(
+                    connection, actor=actor, act="release.state", subject=f"{release.version} {digest}",
+                    reason="said where it comes from",
+                )  # fmt: skip
         await self._orders.publish_pending()
         self._ground.changes.ring("releases")
         return await self.get(digest), known is None
@@ -71,7 +81,8 @@ class Releases:
         async with self._ground.database.read() as connection:
             found, more, total = await releases.find_page(connection, after, limit)
             where = await _channels_by_release(connection)
-        items = tuple(view_of(record, where.get(record.digest, ())) for record in found)
+        trust = self._trust.current
+        items = tuple(_brief(view_of(record, where.get(record.digest, ()), trust)) for record in found)
         return Page(items=items, next=items[-1].version if more else None, total=total)
 
     async def get(self, ref: str) -> ReleaseView:
@@ -79,12 +90,20 @@ class Releases:
         async with self._ground.database.read() as connection:
             record = await known_release(connection, ref)
             where = await _channels_by_release(connection)
-        return view_of(record, where.get(record.digest, ()))
+        return view_of(record, where.get(record.digest, ()), self._trust.current)
 
     async def envelope(self, ref: str) -> bytes:
         """The signed envelope; NotFound."""
         async with self._ground.database.read() as connection:
             return (await known_release(connection, ref)).envelope
+
+    async def provenance(self, ref: str) -> bytes:
+        """The signed statement of where it comes from; NotFound."""
+        async with self._ground.database.read() as connection:
+            record = await known_release(connection, ref)
+        if record.provenance is None:
+            raise NotFound("no provenance", f"{record.version} was published without: nobody said where it comes from")
+        return record.provenance
 
     async def blob(self, sha256: str) -> bytes:
         """A config's bytes; NotFound."""
@@ -120,7 +139,9 @@ class Releases:
                     f"{channel} runs: publish a release with that security first",
                 )
 
-    def _record(self, digest: Digest, release: Release, envelope: bytes, actor: str) -> ReleaseRecord:
+    def _record(
+        self, digest: Digest, release: Release, envelope: bytes, provenance: bytes | None, actor: str
+    ) -> ReleaseRecord:
         return ReleaseRecord(
             digest=digest,
             version=release.version,
@@ -133,6 +154,7 @@ class Releases:
             attempt=0,
             published_at=self._ground.clock(),
             published_by=actor,
+            provenance=provenance,
         )
 
 
@@ -183,8 +205,14 @@ def release_of(record: ReleaseRecord) -> Release:
     return decode_order(open_envelope(record.envelope).payload, Release)
 
 
-def view_of(record: ReleaseRecord, channels: Sequence[str]) -> ReleaseView:
+def provenance_of(record: ReleaseRecord) -> Provenance | None:
+    """Where a release comes from, as was stated and verified when it was published."""
+    return None if record.provenance is None else stated(record.provenance, record.digest)
+
+
+def view_of(record: ReleaseRecord, channels: Sequence[str], trust: Trust) -> ReleaseView:
     """As the API shows it."""
+    keys = trust.roles[Role.RELEASE].by_id
     return ReleaseView(
         digest=record.digest,
         version=record.version,
@@ -197,7 +225,36 @@ def view_of(record: ReleaseRecord, channels: Sequence[str]) -> ReleaseView:
         published_by=record.published_by,
         channels=tuple(channels),
         bundle=release_of(record).bundle,
+        signed_by=tuple(sorted(signers(open_envelope(record.envelope), keys))),
+        provenance=provenance_of(record),
+        yanked=yank_of(record),
     )
+
+
+def yank_of(record: ReleaseRecord) -> YankView | None:
+    """That it was withdrawn, if it was."""
+    if record.yanked_at is None:
+        return None
+    return YankView(at=rfc3339(record.yanked_at), by=record.yanked_by or "", reason=record.yanked_reason or "")
+
+
+def _brief(view: ReleaseView) -> ReleaseView:
+    """For lists: without every file that it was built from."""
+    if view.provenance is None:
+        return view
+    return replace(view, provenance=replace(view.provenance, files={}))
+
+
+def _refuse_statement(trust: Trust, provenance: bytes | None, digest: Digest) -> None:
+    """Invalid for a statement of provenance that is about another release, or not signed by the release role."""
+    if provenance is None:
+        return
+    try:
+        stated(provenance, digest)
+    except ProvenanceError as why:
+        raise Invalid("its provenance does not hold", str(why), (str(why),)) from None
+    if not holds(trust, Role.RELEASE, open_envelope(provenance, limit_bytes=PROVENANCE_BYTES_MAX)):
+        raise Invalid("its provenance does not hold", "provenance: not signed by the release role, as the release is")
 
 
 async def _channels_by_release(connection: AsyncConnection) -> dict[str, tuple[str, ...]]:

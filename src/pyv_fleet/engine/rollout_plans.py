@@ -83,6 +83,12 @@ def refuse_release(release: ReleaseRecord, trust: Trust) -> None:
     """Conflict for a release that devices would reject by the trust document (PROTOCOL 5, rule 9)."""
     if release.digest in trust.revoked_releases:
         raise Conflict("revoked", f"trust document {trust.version} revokes {release.version}")
+    if release.yanked_at is not None:
+        raise Conflict(
+            "yanked",
+            f"{release.version} was withdrawn by {release.yanked_by}: {release.yanked_reason}; nothing begins with it "
+            f"any more. If that was wrong: pyv-fleet release yank --undo {release.version}",
+        )
     if release.security < trust.floor:
         raise Conflict(
             "below the floor", f"{release.version} has security {release.security}, the floor is {trust.floor}"

@@ -27,6 +27,12 @@ class ReleaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     published_at: int
     published_by: str
+    #: the signed statement's envelope
+    provenance: bytes | None = None
+    #: none = it may be rolled out
+    yanked_at: int | None = None
+    yanked_by: str | None = None
+    yanked_reason: str | None = None
 
 
 async def get(connection: AsyncConnection, ref: str) -> ReleaseRecord | None:
@@ -72,6 +78,19 @@ async def get_blob(connection: AsyncConnection, sha256: str) -> bytes | None:
     """The bytes of a config."""
     found = (await connection.execute(select(blobs.c.content).where(blobs.c.sha256 == sha256))).scalar_one_or_none()
     return None if found is None else bytes(found)
+
+
+async def set_yank(
+    connection: AsyncConnection, digest: str, at: int | None, by: str | None, reason: str | None
+) -> None:
+    """Withdraw a release, or with none allow it again."""
+    values = {"yanked_at": at, "yanked_by": by, "yanked_reason": reason}
+    await connection.execute(update(releases).where(releases.c.digest == digest).values(values))
+
+
+async def set_provenance(connection: AsyncConnection, digest: str, envelope: bytes) -> None:
+    """Where a release comes from, stated after it was published."""
+    await connection.execute(update(releases).where(releases.c.digest == digest).values(provenance=envelope))
 
 
 async def next_attempt(connection: AsyncConnection, digest: str) -> int:

@@ -73,6 +73,13 @@ async def open_ones(connection: AsyncConnection, channel: str | None = None) -> 
     return await many(connection, query, RolloutRecord)
 
 
+async def completed(connection: AsyncConnection, channel: str, release: str) -> bool:
+    """Whether a rollout of this release on this channel was completed: every wave was good."""
+    this = (rollouts.c.channel == channel) & (rollouts.c.release == release)
+    query = select(rollouts.c.id).where(this & (rollouts.c.state == RolloutState.COMPLETED.value)).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
 async def find_page(
     connection: AsyncConnection, after: str | None, limit: int
 ) -> tuple[list[RolloutRecord], bool, int]:

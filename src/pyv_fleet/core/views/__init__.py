@@ -17,7 +17,14 @@ from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
 from pyv_fleet.core.views.records import AlertView, AuditView
-from pyv_fleet.core.views.releases import ReleaseUpload, ReleaseView
+from pyv_fleet.core.views.releases import (
+    PromoteBody,
+    ReleaseUpload,
+    ReleaseView,
+    YankBody,
+    YankedView,
+    YankView,
+)
 from pyv_fleet.core.views.rollbacks import RollbackSpec, RollbackView
 from pyv_fleet.core.views.rollouts import (
     CheckView,
@@ -59,6 +66,7 @@ __all__ = [
     "PlanWaveView",
     "PolicyView",
     "Problem",
+    "PromoteBody",
     "Reason",
     "ReleaseUpload",
     "ReleaseView",
@@ -75,4 +83,7 @@ __all__ = [
     "TokenMade",
     "TokenSpec",
     "WaveView",
+    "YankBody",
+    "YankView",
+    "YankedView",
 ]

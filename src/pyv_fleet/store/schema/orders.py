@@ -22,6 +22,10 @@ releases: Final = Table(
     Column("attempt", BigInteger, nullable=False),  # the last attempt given out, over the whole fleet
     Column("published_at", BigInteger, nullable=False, index=True),
     Column("published_by", Text, nullable=False),
+    Column("provenance", LargeBinary, nullable=True),  # the signed statement's envelope
+    Column("yanked_at", BigInteger, nullable=True),  # none = it may be rolled out
+    Column("yanked_by", Text, nullable=True),
+    Column("yanked_reason", Text, nullable=True),
 )
 
 blobs: Final = Table(

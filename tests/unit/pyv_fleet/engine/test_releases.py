@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pyv_fleet.core.provenance import Provenance, encode_provenance
 from pyv_fleet.core.release import build_release
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
-from pyv_fleet.trust.signing import sign_release
-from pyvorin_edge.orders import Release
+from pyv_fleet.trust.signing import sign_provenance, sign_release
+from pyvorin_edge.identity import Digest, digest_of
+from pyvorin_edge.orders import Release, encode_order
 from pyvorin_edge.vocabulary import ConfigFormat
 from running.rehearsal import KEY, Rehearsal, rehearsal
 
@@ -127,3 +130,46 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
             await stage.releases.blob("0" * 64)
 
     play(tmp_path, scene)
+
+
+def test_where_a_release_comes_from_is_kept_if_the_release_role_signed_it(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        release = built()
+        said = encode_provenance(provenance(digest_of(encode_order(release))))
+        stranger = Ed25519PrivateKey.from_private_bytes(b"\2" * 32)
+        envelope = sign_release(release, KEY)
+        with pytest.raises(Invalid, match="not signed by the release role"):
+            await stage.releases.publish(envelope, GOOD, "op", provenance=sign_provenance(said, stranger))
+        other = sign_provenance(encode_provenance(provenance(Digest("0" * 64))), KEY)
+        with pytest.raises(Invalid, match="it is about"):
+            await stage.releases.publish(envelope, GOOD, "op", provenance=other)
+        statement = sign_provenance(said, KEY)
+        view, _ = await stage.releases.publish(envelope, GOOD, "op", provenance=statement)
+        assert view.provenance is not None
+        assert (view.provenance.built_by, view.provenance.files) == ("Ada", {"config.toml": "c"})
+        assert await stage.releases.provenance("1.0") == statement
+        listed = (await stage.releases.page(None, 1)).items[0]
+        assert listed.provenance is not None
+        assert listed.provenance.files == {}
+
+    play(tmp_path, scene)
+
+
+def test_a_release_published_without_its_origin_has_it_when_it_is_said(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        release = built()
+        await stage.releases.publish(sign_release(release, KEY), GOOD, "op")
+        with pytest.raises(NotFound, match="nobody said"):
+            await stage.releases.provenance("1.0")
+        statement = sign_provenance(encode_provenance(provenance(digest_of(encode_order(release)))), KEY)
+        view, new = await stage.releases.publish(sign_release(release, KEY), GOOD, "op", provenance=statement)
+        assert (new, view.provenance is not None) == (False, True)
+
+    play(tmp_path, scene)
+
+
+def provenance(release: Digest) -> Provenance:
+    return Provenance(
+        v=1, release=release, version="1.0", built_by="Ada", built_at=dt.datetime(2026, 11, 25, tzinfo=dt.UTC),
+        tool="test", tree=Digest("b" * 64), files={"config.toml": "c"},
+    )  # fmt: skip
