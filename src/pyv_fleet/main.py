@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "attention": Later("pyv_fleet.cli.health:attention", "Devices that need a person, and why."),
     "device": Later("pyv_fleet.cli.device:group", "Devices: provision, list, show, label, pin, move."),
     "token": Later("pyv_fleet.cli.token:group", "Enrolment tokens for new devices."),
-    "release": Later("pyv_fleet.cli.release:group", "Releases: build, sign, publish."),
+    "release": Later("pyv_fleet.cli.release:group", "Releases: build, sign, upload, compare, promote, withdraw."),
     "rollout": Later("pyv_fleet.cli.rollout:group", "Move a channel to a release, wave by wave."),
     "rollback": Later("pyv_fleet.cli.rollback:rollback", "Take the fleet back to a release, at once."),
     "drift": Later("pyv_fleet.cli.drift:group", "Devices whose live config was changed."),

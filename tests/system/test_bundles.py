@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,18 @@ import pytest
 
 from pyv_fleet.client import NotFound, Refused
 from pyv_fleet.core.bundles import BundleView
+from pyv_fleet.core.release import build_release
+from pyv_fleet.core.views import ReleaseUpload
 from pyv_fleet.transfers import BundleClient
+from pyv_fleet.trust.keyfiles import read_key
+from pyv_fleet.trust.signing import sign_release
 from pyvorin_edge.envelope import open_envelope
+from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import BundleRef, Release, decode_order
 from pyvorin_edge.packaging.archive import unpack
 from pyvorin_edge.packaging.verifier import verify_bundle
 from pyvorin_edge.trust import Trust, advance, from_key
+from pyvorin_edge.vocabulary import ConfigFormat
 from running.bundles import FILES, archive_of, lay, signed
 from running.controller import Controller, controller
 
@@ -153,7 +160,8 @@ def test_what_is_not_there_is_404(device: httpx.Client) -> None:
 def test_a_release_verifies_with_its_bundle(running: Controller, published: Release) -> None:
     said = running.cli("release", "verify", "1.0").stderr
     assert "bundle agent 1.0: signed, 5 files as listed" in said
-    assert running.cli("release", "show", "1.0", "-o", "json").stdout.count(bundle_of(published).sha256) == 1
+    shown = json.loads(running.cli("release", "show", "1.0", "-o", "json").stdout)
+    assert shown["bundle"]["sha256"] == bundle_of(published).sha256
 
 
 def test_an_upload_that_was_cut_goes_on_where_it_was(running: Controller) -> None:
@@ -184,14 +192,26 @@ def test_three_steps_with_the_key_elsewhere(running: Controller, config: Path, t
     seed = bytes.fromhex((running.operator / "keys" / "release.key").read_text())
     archive = tmp_path / "agent.tar.gz"
     archive.write_bytes(archive_of(signed(tmp_path / "agent", seed=seed)).read())
-    built, sealed = str(tmp_path / "r.json"), str(tmp_path / "r.dsse")
-    terms = ("--config", str(config), "--bundle", str(archive))
-    running.cli("release", "build", "--version", "1.1", *terms, "--out", built)
-    running.cli("release", "sign", built, "--out", sealed)
-    early = running.cli("release", "publish", sealed, "--config", str(config), code=1)
-    assert "its bundle is not here" in early.stderr
-    running.cli("release", "publish", sealed, *terms)
+    source, out = tmp_path / "source", str(tmp_path / "out")
+    source.mkdir()
+    (source / "config.toml").write_bytes(config.read_bytes())
+    (source / "release.toml").write_text('version = "1.1"\nfleet = "lab"\nbundle = "agent.tar.gz"\n')
+    archive.rename(source / "agent.tar.gz")
+    running.cli("release", "build", str(source), "--out", out)
+    running.cli("release", "sign", out)
+    running.cli("release", "verify", out)
+    running.cli("release", "upload", out)
     running.cli("release", "verify", "1.1")
+
+
+def test_a_release_whose_bundle_is_not_here_is_refused(running: Controller, config: Path, tmp_path: Path) -> None:
+    named = BundleRef(name="a", version="1", manifest_sha256=Digest("0" * 64), sha256=Digest("1" * 64), size=5)
+    release = build_release(
+        config.read_bytes(), fleet="lab", version="1.3", format=ConfigFormat.TOML, bundle=named
+    )  # fmt: skip
+    envelope = sign_release(release, read_key(running.operator / "keys" / "release.key"))
+    with running.client() as client, pytest.raises(Refused, match="its bundle is not here"):
+        client.publish_release(ReleaseUpload(envelope=envelope, blob=config.read_bytes()))
 
 
 def test_a_bundle_that_the_release_role_did_not_sign_is_refused(

@@ -109,3 +109,11 @@ def verify_published(session: Session, bundle: BundleRef, trust: Trust) -> Manif
     if found.manifest_sha256 != bundle.manifest_sha256:
         raise CliError(f"bundle {bundle.name}: its manifest is not the one that the release names")
     return found.manifest
+
+
+def refuse_unsigned(archive: Path, trust: Trust) -> None:
+    """BundleError unless the release role signed an archive that lies here."""
+    from pyvorin_edge.packaging.inspection import inspect
+
+    with archive.open("rb") as file, naming(archive):
+        inspect(file).refuse_unsigned(trust)

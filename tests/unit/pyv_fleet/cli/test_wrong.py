@@ -107,8 +107,7 @@ def test_what_is_wrong_within_a_file_is_said_with_its_name(tmp_path: Path) -> No
     wrong.write_text("nope")
     with console(tmp_path / "home", StandInDesk()) as here:
         for words in (
-            ("release", "sign", str(wrong), "--out", str(tmp_path / "out")),
-            ("release", "publish", str(wrong), "--config", str(wrong)),
+            ("release", "diff", str(wrong), str(wrong)),
             ("release", "create", "--version", "1", "--config", str(wrong)),
             ("trust", "publish", str(wrong)),
         ):
