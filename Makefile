@@ -51,9 +51,11 @@ fuzz: setup      ## every parser, long: EXAMPLES=20000 a property, with the seed
 	@seed=$${SEED:-$$RANDOM}; echo "fuzz: SEED=$$seed EXAMPLES=$(EXAMPLES)" >&2; \
 	  PYV_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 0 --hypothesis-seed=$$seed tests/fuzz
 
-test-tools:      ## what tests need beside Python: curl (the article's script), chromium (the page), as root by apt
+test-tools:      ## what tests need beside Python: curl (the article's script), chromium (the page), sshd; as root by apt
 	@missing=; command -v curl >/dev/null || missing="curl"; \
 	  command -v chromium >/dev/null || missing="$$missing chromium"; \
+	  [ -x /usr/sbin/sshd ] || command -v sshd >/dev/null || missing="$$missing openssh-server"; \
+	  command -v ssh-keygen >/dev/null || missing="$$missing openssh-client"; \
 	  [ -z "$$missing" ] && exit 0; \
 	  if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root="sudo -n"; else \
 	    echo "test-tools: missing:$$missing, and not root: their tests will fail; apt-get install $$missing" >&2; exit 0; fi; \

@@ -58,14 +58,23 @@ class Taker(Protocol):
 def ask_parcel(taker: Taker, args: Mapping[str, Any]) -> dict[str, Any]:
     """The control socket's `parcel`: {"parcel": base64} → status, sentence, where the device stands then, and what it
     had committed before (`was`)."""
-    was = standing(taker.device)["committed"]
+    before = past(taker.device)
     try:
         data = base64.b64decode(str(args["parcel"]), validate=True)
     except ValueError:  # binascii.Error is one; letters beyond ASCII are another
         status, said = 422, "not a parcel: it came broken"
     else:
         status, said = take_parcel(taker, data)
-    return {"status": status, "said": said, "was": was, **standing(taker.device)}
+    return {"status": status, "said": said, **before, **standing(taker.device)}
+
+
+def past(device: Device) -> dict[str, Any]:
+    """What it has committed, as it is told after a parcel changed it."""
+    committed = device.memory.committed
+    return {
+        "was": None if committed is None else committed.release,
+        "was_overlay": None if committed is None else committed.overlay,
+    }
 
 
 def standing(device: Device) -> dict[str, Any]:
@@ -83,6 +92,7 @@ def standing(device: Device) -> dict[str, Any]:
         "wanted": None if target is None else target.release,
         "attempt": None if target is None else target.attempt,
         "committed": None if committed is None else committed.release,
+        "overlay": None if committed is None else committed.overlay,
         "version": None if committed is None else committed.version,
         "phase": shown_phase(device),
         "waiting_for": device.waiting_for,

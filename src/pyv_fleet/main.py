@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "release": Later("pyv_fleet.cli.release:group", "Releases: build, sign, upload, compare, promote, withdraw."),
     "rollout": Later("pyv_fleet.cli.rollout:group", "Move a channel to a release, wave by wave."),
     "rollback": Later("pyv_fleet.cli.rollback:rollback", "Take the fleet back to a release, at once."),
+    "push": Later("pyv_fleet.cli.push:group", "Bring the orders in force to devices by SSH."),
     "drift": Later("pyv_fleet.cli.drift:group", "Devices whose live config was changed."),
     "policy": Later("pyv_fleet.cli.policy:group", "Policies: how releases reach a channel."),
     "channel": Later("pyv_fleet.cli.channel:group", "Channels and their terms."),

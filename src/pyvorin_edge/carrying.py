@@ -28,6 +28,9 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     health: str | None = None
     #: the release that it had committed before; none = none, or the provisioned config
     was: Digest | None = None
+    #: digest of the overlay that it had committed before, and of the one that it has now
+    was_overlay: Digest | None = None
+    overlay: Digest | None = None
     wanted: Digest | None = None
     attempt: int | None = None
     committed: Digest | None = None

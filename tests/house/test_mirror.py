@@ -20,6 +20,8 @@ SHELLS = {
     "pyv_fleet/__main__.py": "three lines; tests/house runs the command",
     "pyv_fleet/main.py": "tests/house: every command's --help",
     "pyv_fleet/link/retained.py": "tests/system/test_catching_up.py, test_recover.py: against a real broker",
+    "pyv_fleet/link/ssh.py": "tests/system/test_push_ssh.py, against real sshd",
+    "pyv_fleet/pushing.py": "tests/system/test_push_ssh.py, against real sshd",
     "pyv_fleet/demo/command.py": "tests/system/test_demo.py: signals, exit codes, folders",
     "pyv_fleet/demo/play.py": "tests/system/test_demo.py, test_tour.py: the demo itself",
     "pyv_fleet/simulate/command.py": "tests/system/test_tour.py: 100 simulated devices",

@@ -141,7 +141,7 @@ def _kept(place: StateDir, config: Path | None, data: bytes) -> Standing:
     from pyv_edge_agent.clock import Clock
     from pyv_edge_agent.installed import agent_version
     from pyv_edge_agent.locking import take_lock
-    from pyv_edge_agent.parcel import standing, take_parcel
+    from pyv_edge_agent.parcel import past, standing, take_parcel
 
     try:
         lock = take_lock(place.lock)
@@ -149,9 +149,9 @@ def _kept(place: StateDir, config: Path | None, data: bytes) -> Standing:
         raise click.ClickException(f"{place.root} cannot be locked: {why.strerror}") from None
     try:
         device = AtRest(place, config or place.config, agent_version(), Clock())
-        was = standing(device.device)["committed"]
+        before = past(device.device)
         status, said = take_parcel(device, data)
-        return {"status": status, "said": said, "was": was, **standing(device.device)}
+        return {"status": status, "said": said, **before, **standing(device.device)}
     finally:
         os.close(lock)
 

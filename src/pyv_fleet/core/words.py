@@ -180,3 +180,48 @@ class AlertName(Word):
     ROLLOUT_STOPPED = "rollout_stopped", "a rollout needs a person"
     EMERGENCY = "emergency", "a release went out without a canary, by an admin's word"
     STORE_BEHIND = "store_behind", "the store is older than what the broker or the devices hold: was a backup restored?"
+
+
+class HostState(Word):
+    """What became of a push to one host."""
+
+    COMMITTED = "committed", "the device says that it runs what was ordered, with the hash and the start that it names"
+    UNCHANGED = "unchanged", "the device ran what was ordered before already"
+    DIFFERENT = "different", "the orders would change something (--check)"
+    KEPT = "kept", "the orders are durable there and obeyed later: no agent runs, or it waits for its time"
+    REJECTED = "rejected", "the device did not take the orders"
+    FAILED = "failed", "the device took the orders and does not run what they say"
+    DISK_FULL = "disk_full", "the device's disk has no room for them"
+    TIMED_OUT = "timed_out", "the device did not settle in time; it goes on by itself"
+    DISCONNECTED = "disconnected", "the connection broke after the orders were sent; the device may have taken them"
+    UNREACHABLE = "unreachable", "no SSH session could be had: nothing was sent"
+    REFUSED_KEY = "refused_key", "its host key is not the one that is known: nothing was sent"
+    SKIPPED = "skipped", "the push stopped before its turn: nothing was sent"
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is left to do there: a resumed push leaves it alone."""
+        return self in (HostState.COMMITTED, HostState.UNCHANGED)
+
+    @property
+    def speaks_against_the_release(self) -> bool:
+        """Whether more of these stop a push; that a host cannot be reached says nothing of what it was to get."""
+        return self in (HostState.REJECTED, HostState.FAILED, HostState.TIMED_OUT, HostState.DISCONNECTED)
+
+
+class InventoryKind(Word):
+    """How a list of hosts is written."""
+
+    TOML = "toml", "our own: [defaults] and [[host]]"
+    ANSIBLE_INI = "ansible-ini", "an Ansible inventory in INI form"
+    ANSIBLE_YAML = "ansible-yaml", "an Ansible inventory in YAML form"
+    SSH_CONFIG = "ssh-config", "the hosts that an OpenSSH client config names"
+
+
+class PushStage(Word):
+    """Where a push stands."""
+
+    CANARY = "canary", "the first hosts alone"
+    SOAK = "soak", "they took it, and must stay well for a while"
+    REST = "rest", "the other hosts, a few at a time"
+    ENDED = "ended", "nothing more is begun"
