@@ -63,7 +63,7 @@ def test_what_is_wrong_in_our_own_form_is_named(text: str, names: str) -> None:
     [
         ("fleet.toml", InventoryKind.TOML),
         ("a/hosts.yml", InventoryKind.ANSIBLE_YAML),
-        ("/home/me/.ssh/config", InventoryKind.SSH_CONFIG),
+        ("~/.ssh/config", InventoryKind.SSH_CONFIG),
         ("/etc/ansible/hosts", InventoryKind.ANSIBLE_INI),
         ("hosts.ini", InventoryKind.ANSIBLE_INI),
     ],
