@@ -14,6 +14,9 @@ COMMANDS: Final = {
         "pyv_fleet.demo:demo_command", "The whole loop on this machine: controller, broker, agents, simulator."
     ),
     "serve": Later("pyv_fleet.serve:serve_command", "Run the controller."),
+    "recover": Later("pyv_fleet.recover:recover_command", "Make a lost store again of what the broker holds."),
+    "backup": Later("pyv_fleet.backup:backup_command", "Copy the controller's store, while it runs or rests."),
+    "restore": Later("pyv_fleet.backup:restore_command", "Put a backup of the store back."),
     "simulate": Later("pyv_fleet.simulate.command:simulate_command", "Many simulated devices in one process."),
     "fleet": Later("pyv_fleet.cli.fleet:group", "Make a fleet, look at it."),
     "health": Later("pyv_fleet.cli.health:health", "How the fleet is: the figures, and who needs attention."),

@@ -9,32 +9,29 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from pyv_fleet.cli.session import CliError, Exit, guarded
+from pyv_fleet.cli.session import CliError, guarded
+from pyv_fleet.home import alone, broker_of, link_of
 
 if TYPE_CHECKING:
     from pyv_fleet.api.context import ApiContext
     from pyv_fleet.api.server import Listener
     from pyv_fleet.broker.interface import Broker
-    from pyv_fleet.broker.settings import TlsFiles
     from pyv_fleet.engine.assembly import Engine
     from pyv_fleet.engine.ground import Ground
-    from pyv_fleet.link.mqtt import LinkSettings
     from pyv_fleet.settings import Settings
     from pyv_fleet.trust.authority import Authority
 
 log = logging.getLogger(__name__)
 READY_FILE: Final = "ready.json"
-LOCK_FILE: Final = "serve.lock"
 DAY_SECONDS: Final = 86_400.0
 READY_SECONDS_MAX: Final = 15.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -72,22 +69,6 @@ def tie_to_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent or parent == 1:
         raise CliError("the program that started this one is gone already")
-
-
-@contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """One controller a home; CliError (conflict) if another runs. The kernel lets go of the lock however we end."""
-    import fcntl
-
-    descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CliError(f"{data}: another controller runs on it", Exit.CONFLICT) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 async def serve(data: Path, settings: Settings) -> None:
@@ -141,7 +122,7 @@ async def _controller(
 
     authority = Authority.open_or_create(data / "ca", settings.hosts, _now())
     bell = _Bell()
-    broker = await _broker(data, settings, authority, bell.ring)
+    broker = await broker_of(data, settings, authority, bell.ring)
     engine = await _engine(data, settings, ground, authority, broker)
     bell.engine = engine
     context = _api_context(settings, engine, authority, broker)
@@ -152,7 +133,7 @@ async def _controller(
         await engine.refresh_crl()
     await broker.start()
     try:
-        async with engine.running(_link(broker, authority)), _renewing(authority, settings, listeners):
+        async with engine.running(link_of(broker, authority)), _renewing(authority, settings, listeners):
             for listener in listeners:
                 await listener.start()
             try:
@@ -170,29 +151,6 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-async def _broker(data: Path, settings: Settings, authority: Authority, told: Callable[[str], None]) -> Broker:
-    """Ours, found or fetched, or someone else's by URL; not started yet."""
-    from pyv_fleet.broker import external, fetch
-    from pyv_fleet.broker.acl import device_acl
-    from pyv_fleet.broker.interface import BrokerAddress
-    from pyv_fleet.broker.mosquitto import ManagedBroker
-    from pyv_fleet.broker.settings import BrokerSettings
-
-    if settings.broker.mode == "external":
-        return external.from_url(settings.broker.url)
-    mosquitto = await asyncio.to_thread(fetch.obtain, fetch.default_cache(os.environ), _say)
-    port = settings.broker.controller_port or _free_port()
-    broker_settings = BrokerSettings(
-        directory=data / "broker",
-        devices=BrokerAddress(settings.broker.host, settings.broker.port),
-        controller=BrokerAddress("127.0.0.1", port),
-        tls=tls_files(authority),
-    )
-    crl = authority.places.device_crl.read_bytes()
-    acl = device_acl(article=settings.article.channel is not None)
-    return ManagedBroker(mosquitto, broker_settings, crl, acl=acl, told=told)
 
 
 async def _engine(data: Path, settings: Settings, ground: Ground, authority: Authority, broker: Broker) -> Engine:
@@ -274,19 +232,6 @@ def _listeners(settings: Settings, authority: Authority, context: ApiContext) ->
     return Listener(app, settings.api.host, settings.api.port, tls), Listener(app, "127.0.0.1", settings.page.port)
 
 
-def _link(broker: Broker, authority: Authority) -> LinkSettings:
-    from pyv_fleet.link.mqtt import LinkSettings
-
-    address, places = broker.controller_address, authority.places
-    return LinkSettings(
-        host=address.host,
-        port=address.port,
-        server_ca=places.server_ca.certificate,
-        certificate=places.controller.certificate,
-        key=places.controller.key,
-    )
-
-
 @asynccontextmanager
 async def _renewing(authority: Authority, settings: Settings, listeners: Sequence[Listener]) -> AsyncIterator[None]:
     """Daily our own certificates are looked at, and a new one is shown to whoever connects from then on."""
@@ -327,33 +272,8 @@ def _tell_ready(data: Path, settings: Settings, listeners: Sequence[Listener]) -
         _say(f"{name:5} {facts[name]}")
 
 
-def tls_files(authority: Authority) -> TlsFiles:
-    """Where the managed broker finds what the authorities made."""
-    from pyv_fleet.broker.settings import Identity, TlsFiles
-
-    places = authority.places
-    server, controller, canary, probe = (
-        Identity(pair.certificate, pair.key) for pair in (places.server, places.controller, places.canary, places.probe)
-    )
-    return TlsFiles(
-        server=server,
-        server_ca=places.server_ca.certificate,
-        device_ca=places.device_ca.certificate,
-        controller_ca=places.controller_ca.certificate,
-        controller=controller,
-        canary=canary,
-        probe=probe,
-    )
-
-
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _say(sentence: str) -> None:

@@ -15,6 +15,8 @@ from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_device_id
 
 FILE: Final = "fleet.toml"
+#: SQLite, unless `store.url` names another
+STORE: Final = "fleet.db"
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
 
@@ -178,4 +180,4 @@ def _without_none(value: Any) -> Any:
 
 def store_url(settings: Settings, home: Path) -> str:
     """The database's address."""
-    return settings.store.url or f"sqlite+aiosqlite:///{home / 'fleet.db'}"
+    return settings.store.url or f"sqlite+aiosqlite:///{home / STORE}"

@@ -38,14 +38,18 @@ def make_homes(data: Path, operator: Path, settings: Settings) -> None:
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - the one place where this shell asks for the time
     authority = Authority.open_or_create(data / "ca", settings.hosts, now)
     trust = _trust(data, operator, settings, authority, now)
-    known = (
-        _record(_token(operator / "token"), OPERATOR, AuthScope.ADMIN),
-        _record(_token(operator / INGEST_KEY), "devices", AuthScope.INGEST),
-    )
-    asyncio.run(_store(data, settings, trust, known, int(now.timestamp() * 1000)))
+    asyncio.run(_store(data, settings, trust, callers_of(operator), int(now.timestamp() * 1000)))
     write_durably(operator / "server_ca.pem", authority.places.server_ca.certificate.read_bytes(), mode=0o644)
     write_durably(operator / "context.toml", _context(settings).encode())
     write_durably(data / FILE, settings_text(settings).encode())
+
+
+def callers_of(operator: Path) -> tuple[ApiTokenRecord, ...]:
+    """Who may call with the tokens in the operator's home; a token that is not there is made."""
+    return (
+        _record(_token(operator / "token"), OPERATOR, AuthScope.ADMIN),
+        _record(_token(operator / INGEST_KEY), "devices", AuthScope.INGEST),
+    )
 
 
 def _refuse_other(data: Path, settings: Settings) -> None:

@@ -12,11 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.catching_up import Behind, Progress, heard_enough, limit_seconds
-from pyv_fleet.core.recovery import highest, sort_out
+from pyv_fleet.core.recovery import sort_out
 from pyv_fleet.core.views import FleetStatus
 from pyv_fleet.core.words import AlertName, CatchUp
 from pyv_fleet.engine.alerting import Alerting
@@ -25,13 +24,12 @@ from pyv_fleet.engine.errors import FleetError
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import Heard
 from pyv_fleet.engine.orders import Orders
-from pyv_fleet.engine.recovery import Taken, take_orders, take_trust
+from pyv_fleet.engine.recovery import Taken, reported_attempts, take_orders, take_trust
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import alerts, channels, devices, releases, status
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.orders import DirectiveRecord
-from pyv_fleet.store.schema import device_status
 from pyv_fleet.store.status import Filter
 from pyvorin_edge.vocabulary import Connectivity
 
@@ -179,7 +177,7 @@ class CatchingUp:
     async def _compare(self) -> None:
         """What devices hold against what the store knows: attempts, incarnations, and directives that it never saw."""
         async with self._ground.database.begin() as connection:
-            for release, attempt in (await _reported_attempts(connection)).items():
+            for release, attempt in (await reported_attempts(connection)).items():
                 await releases.raise_attempt(connection, release, attempt)
             names = [record.name for record in await channels.every(connection)]
             found = [await self._orders.behind(connection, name) for name in names]
@@ -224,15 +222,3 @@ def unseen(behind: Behind, epoch: int) -> DirectiveRecord:
         expires_at=0,
         foreign=True,
     )
-
-
-async def _reported_attempts(connection: AsyncConnection) -> dict[str, int]:
-    """The highest attempt of each release that a device names, as target or result."""
-    pairs: list[tuple[str, int]] = []
-    for release, attempt in (
-        (device_status.c.target_release, device_status.c.target_attempt),
-        (device_status.c.result_release, device_status.c.result_attempt),
-    ):
-        query = select(release, func.max(attempt)).where(release.is_not(None)).group_by(release)
-        pairs += [(str(name), int(most or 0)) for name, most in await connection.execute(query)]
-    return {str(name): most for name, most in highest(pairs).items()}

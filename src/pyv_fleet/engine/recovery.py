@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import replace
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.recovery import (
@@ -19,10 +20,13 @@ from pyv_fleet.core.recovery import (
     FoundRelease,
     attempts_of,
     follow,
+    highest,
     last_issued_at,
 )
+from pyv_fleet.engine import statuses
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import record_of
+from pyv_fleet.engine.words_in import Word, parse_word
 from pyv_fleet.store import channels, devices, releases, status
 from pyv_fleet.store import fleet as fleets
 from pyv_fleet.store import orders as directives
@@ -31,7 +35,11 @@ from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.releases import ReleaseRecord
+from pyv_fleet.store.schema import device_status
+from pyv_fleet.store.status import StatusRecord
+from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import EMPTY_OVERLAY, overlay_digest
+from pyvorin_edge.report import Report
 from pyvorin_edge.trust import Trust, advance
 
 FOUND_BY = "recovery"
@@ -102,6 +110,41 @@ async def take_orders(ground: Ground, found: Found, *, with_directives: bool) ->
         devices=tuple(new),
         assignments=tuple(newer),
     )
+
+
+def reports_of(came: Mapping[str, bytes]) -> dict[str, Report]:
+    """The reports among messages, by device; what is none is passed over."""
+    words = [parse_word(topic, payload, retained=False) for topic, payload in came.items()]
+    return {one.device_id: one.said for one in words if isinstance(one, Word) and isinstance(one.said, Report)}
+
+
+async def take_reports(ground: Ground, reports: Mapping[str, Report]) -> None:
+    """What devices hold; they are online once the intake hears them. Attempts that they name are not used again."""
+    now = ground.clock()
+    async with ground.database.begin() as connection:
+        known = await devices.get_many(connection, reports)
+        said = [
+            statuses.after_report(StatusRecord(device_id=device_id), reports[device_id], now, connected=False)
+            for device_id in known
+        ]
+        await status.save_many(connection, said)
+        for device_id, device in known.items():
+            if not device.key_sha256:  # its enrolment is forgotten: how often it was made anew, it says itself
+                await devices.save(connection, replace(device, incarnation=max(1, reports[device_id].incarnation)))
+        for release, attempt in (await reported_attempts(connection)).items():
+            await releases.raise_attempt(connection, release, attempt)
+
+
+async def reported_attempts(connection: AsyncConnection) -> dict[Digest, int]:
+    """The highest attempt of each release that a device names, as target or result."""
+    pairs: list[tuple[str, int]] = []
+    for release, attempt in (
+        (device_status.c.target_release, device_status.c.target_attempt),
+        (device_status.c.result_release, device_status.c.result_attempt),
+    ):
+        query = select(release, func.max(attempt)).where(release.is_not(None)).group_by(release)
+        pairs += [(str(name), int(most or 0)) for name, most in await connection.execute(query)]
+    return highest(pairs)
 
 
 async def _release(connection: AsyncConnection, found: FoundRelease, now_ms: int) -> bool:

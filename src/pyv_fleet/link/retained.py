@@ -25,6 +25,8 @@ ORDERS: Final = (
     topics.blob("+"),
     topics.assignment("+"),
 )
+#: what devices say of themselves
+REPORTS: Final = (f"{topics.ROOT}/shard/+/+/report",)
 #: without a message for so long, the broker is taken to be dead
 SILENT_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.05

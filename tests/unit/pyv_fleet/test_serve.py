@@ -7,22 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
-from pyv_fleet import serve
-from pyv_fleet.cli.session import CliError, Exit
-
 TIED = (
     "import time; from pyv_fleet.serve import tie_to_parent; tie_to_parent(); print('tied', flush=True); time.sleep(60)"
 )
-
-
-def test_one_controller_a_home(tmp_path: Path) -> None:
-    with serve.alone(tmp_path), pytest.raises(CliError) as refused, serve.alone(tmp_path):
-        pass
-    assert refused.value.exit_code == Exit.CONFLICT
-    with serve.alone(tmp_path):
-        pass
 
 
 def test_it_dies_with_its_parent() -> None:
