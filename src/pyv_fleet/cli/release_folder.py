@@ -23,7 +23,7 @@ from pyv_fleet.cli import bundles
 from pyv_fleet.cli.session import CliError, Exit, naming
 from pyv_fleet.core.provenance import PROVENANCE_BYTES_MAX, Provenance, decode_provenance, encode_provenance
 from pyv_fleet.core.release import refuse_mismatch
-from pyv_fleet.core.release_build import Overlays, overlays_bytes
+from pyv_fleet.core.release_build import Overlays, overlays_bytes, read_overlays
 from pyv_fleet.durable import sync_directory, write_durably
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.identity import Digest, digest_of
@@ -195,10 +195,7 @@ def _overlays(path: Path, provenance: Provenance) -> Overlays | None:
     data = (path / OVERLAYS).read_bytes()
     if digest_of(data) != provenance.overlays:
         raise CliError(f"{path / OVERLAYS}: changed since it was built: build it anew")
-    try:
-        return msgspec.json.decode(data, type=Overlays)
-    except msgspec.DecodeError as why:
-        raise CliError(f"{path / OVERLAYS}: {why}") from None
+    return read_overlays(data)
 
 
 def _sealed(path: Path, name: str, payload: bytes) -> bytes | None:

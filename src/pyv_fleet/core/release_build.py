@@ -7,21 +7,26 @@ controller assigns (docs/adr/0024). The same files give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from pyv_fleet.core.layering import Fault, Layer, Rendered, at, leaf_pointers, overlay_of, render_layers
 from pyv_fleet.core.release import ReleaseRefused, build_release
 from pyv_fleet.core.release_tree import LAYERS, Tree, format_of
+from pyvorin_edge import wire
 from pyvorin_edge.canonical import canonical_bytes
 from pyvorin_edge.config.document import problems, with_defaults
 from pyvorin_edge.config.formats import placed, write
 from pyvorin_edge.config.layers import closed_leaves, golden_hash, merge_patch
 from pyvorin_edge.config.problem import ConfigError, Problem
 from pyvorin_edge.config.redaction import redact
+from pyvorin_edge.errors import WireError
 from pyvorin_edge.identity import Digest, digest_of
 from pyvorin_edge.orders import BundleRef, HexDigest, Release, encode_order
+
+#: of `overlays.json`: some thousand devices with values of their own
+OVERLAYS_BYTES_MAX: Final = 8 * 1024 * 1024
 
 
 class Assigned(msgspec.Struct, frozen=True):
@@ -77,6 +82,7 @@ def assemble(
     wrong = _problems(rendered.document, rendered.faults)
     errors = [*_said(tree, rendered.faults), *_by_file(tree, rendered, wrong)]
     errors.extend(error for layer in _over(tree) for error in _refused(tree, rendered, layer, wrong))
+    errors.extend(_torn(tree, rendered))
     if errors:
         raise ReleaseRefused(tuple(sorted(errors)))
     blob = _blob(tree, rendered)
@@ -99,6 +105,14 @@ def assemble(
 def overlays_bytes(overlays: Overlays) -> bytes:
     """`overlays.json`, the same for the same assignments."""
     return canonical_bytes(msgspec.to_builtins(overlays)) + b"\n"
+
+
+def read_overlays(data: bytes) -> Overlays:
+    """`overlays.json`, read; ReleaseRefused."""
+    try:
+        return wire.decode(data, Overlays, limit_bytes=OVERLAYS_BYTES_MAX)
+    except WireError as why:
+        raise ReleaseRefused((f"overlays.json: {why}",)) from None
 
 
 def _signed_layers(tree: Tree, channel: str | None) -> tuple[Layer, ...]:
@@ -143,6 +157,18 @@ def _refused(tree: Tree, rendered: Rendered, layer: Layer, known: frozenset[Prob
     whole = merge_patch(rendered.document, done.overlay)
     for problem in _problems(whole, (*rendered.faults, *done.faults)) - known:
         yield from _placed(tree, layer, problem)
+
+
+def _torn(tree: Tree, rendered: Rendered) -> Iterator[str]:
+    """Groups whose layer would mean another thing in another channel: a group gives all its members the same."""
+    for other in tree.channels:
+        elsewhere = render_layers(_signed_layers(tree, other))
+        for layer in tree.groups.values():
+            if overlay_of(elsewhere, layer).overlay != overlay_of(rendered, layer).overlay:
+                yield (
+                    f"{layer.name}: means another thing in channel {other}: what a channel's values or layer decide "
+                    f"belongs into {LAYERS}/channel, a group's layer says the same everywhere"
+                )
 
 
 def _problems(document: dict[str, Any], faults: tuple[Fault, ...]) -> frozenset[Problem]:

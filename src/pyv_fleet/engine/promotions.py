@@ -65,7 +65,7 @@ async def _doubt(connection: AsyncConnection, release: ReleaseRecord, source: st
     current = await directives.current(connection, source)
     if current is None or current.rules[-1].release != release.digest:
         return f"it is not what {source} runs"
-    if len(current.rules) > 1 or await rollouts.open_ones(connection, source):
+    if any(rule.hold for rule in current.rules) or await rollouts.open_ones(connection, source):
         return f"a rollout is under way in {source}, or a part of it is held on another release"
     ended = await rollouts.completed(connection, source, release.digest)
     return None if ended else f"no rollout of it was completed in {source}"

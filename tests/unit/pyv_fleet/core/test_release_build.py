@@ -96,6 +96,18 @@ def test_what_is_wrong_is_said_with_the_file_that_brought_it(found: dict[str, by
     assert said in refused(found)
 
 
+def test_a_group_means_the_same_in_every_channel() -> None:
+    found = files(
+        fleet=b"[values]\npoll = 1.0\n",
+        channel__beta=b"[values]\npoll = 2.0\n",
+        channel__stable=b"",
+        group__a=b'[sensors]\npoll_interval_seconds = { "$value" = "poll" }\n',
+    )
+    assert "layers/group/a.toml: means another thing in channel stable" in refused(found, "beta")
+    del found["layers/channel/stable.toml"]
+    build(found, "beta")
+
+
 def test_a_value_of_the_wrong_type_is_said_where_it_is_used_with_where_it_comes_from() -> None:
     found = files(fleet=b'[values]\npoll = "often"\n')
     found["config.toml"] = b'[sensors]\npoll_interval_seconds = { "$value" = "poll" }\n'
