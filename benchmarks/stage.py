@@ -24,6 +24,7 @@ from process import until
 from conformance.agent_subject import AgentSubject, FleetSide
 from conformance.fleet import Fleet
 from pyvorin_edge.orders import Pace
+from pyvorin_edge.trust import proof_of
 from pyvorin_edge.vocabulary import Phase
 from running.broker import Doorway, MqttCarrier, RealBroker, real_broker
 from running.ports import free_ports
@@ -79,7 +80,11 @@ class Device(AgentSubject):
         self._health_port = free_ports(1)[0]
         self._config = tomli_w.dumps(config).encode()
         self.fleet = Fleet(stage.carrier, self.device_id, self.address)
-        self.provision(self.fleet.join(), self._config, {})
+        join = self.fleet.join()
+        self.provision(join, self._config, {})
+        # `pyv-edge-agent provision` verifies the chain that it is given, and notes so
+        proof = proof_of((self.state / "trust_anchor.json").read_bytes(), tuple(text.encode() for text in join.trust))
+        (self.state / "trust_proof").write_text(proof, encoding="ascii")
         self.fleet.assign(channel=name)
         self._channel = name
 

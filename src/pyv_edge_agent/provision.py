@@ -183,10 +183,13 @@ class _Steps:
 
         join, body = enrol.fetch_join(api, ca_pem, device_id, self.place.credentials)
         anchor = read_bytes(self.place.trust_anchor) or wire.encode({"public_key": join.trust_anchor}) + b"\n"
-        believed = trust.advance_all(trust.parse_anchor(anchor), tuple(text.encode() for text in join.trust))
+        documents = tuple(text.encode() for text in join.trust)
+        believed = trust.advance_all(trust.parse_anchor(anchor), documents)
         if believed.fleet not in (None, join.fleet):
             raise ProvisionError(f"the controller is of fleet {join.fleet!r}, its trust document of {believed.fleet!r}")
         self.keep(self.place.trust_anchor, anchor)
+        if documents:  # verified here, not again by the agent: python-tuf would stay in its memory
+            self.keep(self.place.trust_proof, trust.proof_of(anchor, documents).encode("ascii"), replace=False)
         if _differs(read_bytes(self.place.join), join):
             self.keep(self.place.join, body)
         return join
