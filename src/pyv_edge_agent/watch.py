@@ -11,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from inotify_simple import INotify, flags
+from pyv_edge_agent.inotify import Inotify, Mask
 
 logger = logging.getLogger(__name__)
 
-_ON_A_FILE: Final = flags.CLOSE_WRITE | flags.MOVED_TO | flags.MOVED_FROM | flags.CREATE | flags.DELETE | flags.ATTRIB
-_ON_THE_DIRECTORY: Final = flags.DELETE_SELF | flags.MOVE_SELF | flags.UNMOUNT
+_ON_A_FILE: Final = Mask.CLOSE_WRITE | Mask.MOVED_TO | Mask.MOVED_FROM | Mask.CREATE | Mask.DELETE | Mask.ATTRIB
+_ON_THE_DIRECTORY: Final = Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.UNMOUNT
 #: inotify may have lost events, or the directory is another one now: look, whatever the name.
-_LOOK_ANYWAY: Final = flags.Q_OVERFLOW | flags.IGNORED | _ON_THE_DIRECTORY
+_LOOK_ANYWAY: Final = Mask.Q_OVERFLOW | Mask.IGNORED | _ON_THE_DIRECTORY
 #: A file that changes without end is still told of this often.
 _DELAY_SECONDS_MAX: Final = 2.0
 _WATCH_AGAIN_SECONDS: Final = 1.0
@@ -35,7 +35,7 @@ class FileWatch:
         self._path = path
         self._changed = changed
         self._settle_seconds = settle_seconds
-        self._inotify = INotify()
+        self._inotify = Inotify()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._watching = False
         try:
@@ -66,15 +66,15 @@ class FileWatch:
                 self._tell()
 
     def _watch(self) -> None:
-        self._inotify.add_watch(self._path.parent, _ON_A_FILE | _ON_THE_DIRECTORY | flags.ONLYDIR)
+        self._inotify.watch(self._path.parent, _ON_A_FILE | _ON_THE_DIRECTORY | Mask.ONLYDIR)
         self._watching = True
 
     def _concerned(self) -> bool:
         """Take what inotify has; whether any of it may mean our file. A lost directory is watched again once back."""
         told = False
-        for event in self._inotify.read(timeout=0):
+        for event in self._inotify.read():
             told = told or event.name == self._path.name or bool(event.mask & _LOOK_ANYWAY)
-            if event.mask & (flags.IGNORED | flags.MOVE_SELF):
+            if event.mask & (Mask.IGNORED | Mask.MOVE_SELF):
                 self._watching = False
         return told | self._watch_again()
 
