@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -79,4 +79,7 @@ def _time(part: _Part) -> int:
         text = ("19" if int(text[:2]) >= 50 else "20") + text
     elif part.tag != _GENERALIZED_TIME:
         raise ValueError("not a time")
-    return int(datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp() * 1000)
+    if len(text) != len("YYYYMMDDHHMMSSZ") or not text.endswith("Z"):
+        raise ValueError("not a time as DER has it")
+    # not strptime: it brings a module of its own, for years
+    return int(datetime.fromisoformat(f"{text[:8]}T{text[8:]}").timestamp() * 1000)
