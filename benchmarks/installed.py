@@ -15,8 +15,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 LOCK: Final = ROOT / "requirements" / "device.lock"
 
 
-def lay_device(home: Path) -> Path:
-    """An environment at `home`, from this checkout and this environment's own copies of what is locked: its Python.
+def lay_device(home: Path) -> None:
+    """An environment at `home`, from this checkout and this environment's own copies of what is locked.
 
     A developer's environment holds more, and a library takes what it finds: msgspec imports `typing_extensions`.
     """
@@ -30,9 +30,9 @@ def lay_device(home: Path) -> Path:
     python = Path(sys.executable).resolve()
     (home / "bin").mkdir()
     (home / "bin" / "python3").symlink_to(python)
+    shutil.copy(build.HERE / "wrapper", home / "bin" / "pyv-edge-agent")
     text = f"home = {python.parent}\ninclude-system-site-packages = false\n"
     (home / "pyvenv.cfg").write_text(text, encoding="utf-8")
-    return home / "bin" / "python3"
 
 
 def _copy(name: str, site: Path) -> None:

@@ -40,7 +40,10 @@ class Stage:
         self.broker = broker
         self.carrier = MqttCarrier(broker)
         #: the agent's; the baseline runs on this process's own
-        self.python = lay_device(root / "device")
+        self.python = root / "device" / "bin" / "python3"
+        #: the package's way into it
+        self.command = root / "device" / "bin" / "pyv-edge-agent"
+        lay_device(root / "device")
         # compiled once, as on a device where a package was installed; for the baseline too
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYV_"))}
         self.device_environment = kept  # its package is compiled
@@ -99,9 +102,11 @@ class Device(AgentSubject):
         return self._doors[self.address]
 
     def launch(self, *options: str) -> float:
-        """Seconds from exec until its /health says healthy; `options` are Python's."""
+        """Seconds from exec until its /health says healthy; `options` are Python's, and then it goes without the
+        package's wrapper."""
+        bare = [self._stage.python, "-P", *options, "-m", "pyv_edge_agent"]
         argv = [
-            str(self._stage.python), "-P", *options, "-m", "pyv_edge_agent", "run", "--state-dir", str(self.state),
+            *(bare if options else [self._stage.command]), "run", "--state-dir", str(self.state),
             "--health-port", str(self._health_port), "--clock", "synced", "--die-with-parent",
         ]  # fmt: skip
         with self._log.open("wb") as log:

@@ -152,8 +152,8 @@ def pack(tree: Path, name: str, out: Path) -> Path:
 def compiled(tree: Path) -> None:
     """Byte code beside each source, taken as it is: the agent may not write here, and starts would be slow without.
 
-    Without docstrings: they would lie in the memory of each device for years. Assertions stay, as `-OO` would not have
-    it. Commands keep theirs, which are their help.
+    Without docstrings and functions' types, which would lie in each device's memory for years. Assertions stay, as
+    `-OO` would not have it, and so do the docstrings of commands, which are their help.
     """
     for source in sorted(tree.rglob("*.py")):
         name = source.relative_to(tree)
@@ -168,12 +168,16 @@ def compiled(tree: Path) -> None:
 
 
 def silence(module: ast.Module) -> None:
-    """Take out docstrings, in place; what lines say in a traceback stays."""
+    """Take out docstrings and what functions are annotated with, in place; lines in a traceback stay as they are."""
     for node in ast.walk(module):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body[:1] = [] if len(node.body) > 1 else [ast.copy_location(ast.Pass(), first)]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
 
 
 def settle(tree: Path) -> None:

@@ -27,6 +27,8 @@ from pyvorin_edge.errors import PyvorinError
 UP_SECONDS: Final = 90
 UP_SECONDS_VARIABLE: Final = "PYV_EDGE_UP_SECONDS"
 DEFAULT_STATE: Final = "/var/lib/pyvorin-edge"
+#: as the package's wrapper has it: nothing of the working directory, and no columns beside each line of code
+_FLAGS: Final = ("-P", "-X", "no_debug_ranges")
 MACHINE_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -56,7 +58,7 @@ def state_of(words: Sequence[str], environment: Mapping[str, str]) -> Path:
 def _launch(words: Sequence[str]) -> None:
     """Set the stage for the code in force; returns if that is the installed one, else becomes it."""
     state = state_of(words, os.environ)
-    os.environ[AGAIN_VARIABLE] = json.dumps([sys.executable, "-P", "-m", "pyv_edge_agent", *words])
+    os.environ[AGAIN_VARIABLE] = json.dumps([sys.executable, *_FLAGS, "-m", "pyv_edge_agent", *words])
     slot = _chosen(state, read_launch(state))
     signal.alarm(_up_seconds())
     code = code_of(state, slot)
@@ -105,7 +107,7 @@ def _become(site: Path, code: str, words: Sequence[str]) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(site), before))),
     }
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "pyv_edge_agent", *words], environment)
+    os.execve(sys.executable, [sys.executable, *_FLAGS, "-m", "pyv_edge_agent", *words], environment)
 
 
 def _runs(words: Sequence[str]) -> bool:

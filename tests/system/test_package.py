@@ -5,11 +5,12 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,10 @@ on_debian = pytest.mark.skipif(
 )
 
 
-def tool(*words: str | Path) -> str:
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=500, check=False)
+def tool(*words: str | Path, environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(
+        list(map(str, words)), capture_output=True, text=True, timeout=500, check=False, env=environment
+    )
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -163,6 +166,30 @@ def test_a_bundle_brings_an_agent_that_goes_before_the_installed_one(tmp_path: P
         path.name.removeprefix("pyvorin_fleet-").removesuffix(".dist-info") for path in (out / "site").iterdir()
     }
     assert not [path for path in out.rglob("*") if path.is_symlink() or path.suffix == ".so"]
+
+
+def test_packed_code_has_no_docstrings_but_the_commands_help(tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    tool(*BUILD, "bundle", out)
+    environment = {**os.environ, "PYTHONPATH": str(out / "site")}
+    asked = (
+        "from pyv_edge_agent.updater import OTAUpdater as m; print(m.__doc__, m.start.__doc__, m.start.__annotations__)"
+    )
+    assert tool(sys.executable, "-P", "-c", asked, environment=environment).split() == ["None", "None", "{}"]
+    said = tool(sys.executable, "-P", "-m", "pyv_edge_agent", "status", "--help", environment=environment)
+    assert "Who this device is" in said
+
+
+def test_packed_code_keeps_its_assertions(tmp_path: Path) -> None:
+    lines = ['"""Says."""', "", "def f(x: int) -> int:", '    """Says."""', "    assert x", "    return x", ""]
+    (tmp_path / "one.py").write_text("\n".join(lines))
+    runpy.run_path(BUILD[1])["compiled"](tmp_path)
+    argv = [sys.executable, "-P", "-c", "import one; print(one.f.__doc__, flush=True); one.f(0)"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "None\n"
+    assert "line 5, in f\n" in done.stderr
+    assert "AssertionError" in done.stderr
 
 
 def test_a_bundle_does_not_go_over_what_is_there(tmp_path: Path) -> None:
