@@ -32,7 +32,7 @@ from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.enrolment import EnrolmentToken
 from pyvorin_edge.identity import DeviceId
 from pyvorin_edge.report import Join, JoinLink
-from pyvorin_edge.trust import Extra, TrustError
+from pyvorin_edge.trust import Extra, TrustError, proof_of
 from running.desk import Desk, open_desk
 
 DEVICE = DeviceId("FLEET-0a1b2c3d4e5f")
@@ -76,6 +76,13 @@ def test_the_directory_holds_all_that_a_device_needs(desk: Desk, tmp_path: Path)
     assert (out / "config.toml").read_bytes() == CONFIG
     assert {path.name for path in out.iterdir()} == set(done.written)
     assert all(path.stat().st_mode & 0o077 == 0 for path in (out, *out.iterdir()))
+
+
+def test_the_chain_that_was_verified_here_need_not_be_verified_by_the_agent(desk: Desk, tmp_path: Path) -> None:
+    out = tmp_path / "state"
+    run(desk, out)
+    documents = tuple(text.encode() for text in json.loads((out / "join.json").read_bytes())["trust"])
+    assert (out / "trust_proof").read_text() == proof_of((out / "trust_anchor.json").read_bytes(), documents)
 
 
 def test_a_second_run_changes_nothing_and_needs_no_token(desk: Desk, tmp_path: Path) -> None:
