@@ -9,6 +9,7 @@ UV := $(BIN)/uv
 DEMO ?=
 EXAMPLES ?= 5000
 FOOTPRINT ?=
+SSH ?=
 KILLS ?=
 CANARY ?=
 # of the device that a package is for: amd64 or arm64
@@ -17,7 +18,7 @@ ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 WORKERS ?= 4
 TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults tests/fuzz)
 
-.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-canary nightly clean
+.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-ssh bench-canary nightly clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -95,6 +96,9 @@ agent-bundle: setup ## the agent as a bundle directory, to update devices with: 
 
 bench-footprint: setup ## what the agent costs a device: memory, start, bytes, fsyncs; FOOTPRINT="-o json --check"
 	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/footprint.py $(FOOTPRINT)
+
+bench-ssh: setup test-tools ## push ssh to 60 sshd against rsync + ssh and Ansible: wall time, CPU; SSH="--hosts 10 -o json"
+	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/ssh_push.py $(SSH)
 
 bench-canary: setup ## canary analysis: false alarms and detection in simulation, minutes; CANARY="--runs 100 -o json"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/canary.py $(CANARY)

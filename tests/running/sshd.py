@@ -51,6 +51,12 @@ class SshHost:
             lambda: b"listening on" in (self.folder / "sshd.log").read_bytes(), within=20, what=f"{self.name} listens"
         )
 
+    @property
+    def pid(self) -> int:
+        """Of the listening sshd."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Gone, its sessions too as far as it ends them."""
         if self._process is not None:

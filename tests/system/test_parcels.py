@@ -16,6 +16,7 @@ from pyv_edge_agent.exits import Exit
 from running.bundles import FILES, lay
 from running.controller import Controller, controller
 from running.demo import BIN, until
+from running.sshd import USER, SshHost, make_key
 
 AGENT = BIN / "pyv-edge-agent"
 CONFIG = b"[sensors]\npoll_interval_seconds = 0.2\n\n[windows]\ndefault_size = 7\n"
@@ -96,6 +97,29 @@ def test_a_release_with_a_bundle_is_exported_with_its_archive(running: Controlle
         code, said = apply(state, tmp_path / "parcel.json", "--bundle", told["bundles"][0], "--wait", "60")
         assert (code, said["version"]) == (Exit.DONE, "2.0")
         assert {path: (state / "current" / path).read_bytes() for path in FILES} == FILES
+
+
+def test_a_push_by_ssh_orders_the_release_at_the_controller_and_brings_it_to_an_ansible_inventory(
+    running: Controller, state: Path, tmp_path: Path
+) -> None:
+    release(running, "3.0")
+    key = make_key(tmp_path / "key")
+    host = SshHost(tmp_path, "gate", key, state)
+    host.start()
+    (tmp_path / "known").write_text(host.known_line())
+    reached = f"ansible_host=127.0.0.1 ansible_port={host.port} ansible_user={USER}"
+    (tmp_path / "hosts").write_text(f"[field]\ngate {reached} pyvorin_device=FLEET-field\n")
+    words = ("push", "ssh", "--inventory", tmp_path / "hosts", "--group", "field", "--known-hosts", tmp_path / "known",
+             "--identity", key, "--ssh-config", "/dev/null", "--channel", "field")  # fmt: skip
+    try:
+        with agent(state):
+            done = running.cli(*map(str, words), "--release", "3.0", "--reason", "by SSH", "--soak", "0", "--yes",
+                               "--expect-count", "1", "-o", "json")  # fmt: skip
+            [row] = json.loads(done.stdout)
+            assert (row["state"], row["device"], row["release"]) == ("committed", "FLEET-field", "3.0")
+            assert running.cli(*map(str, words), "--check").returncode == 0
+    finally:
+        host.stop()
 
 
 def test_a_channel_that_devices_follow_over_the_network_needs_a_rollout(running: Controller, tmp_path: Path) -> None:

@@ -17,10 +17,12 @@ import pytest
 
 from pyv_fleet.cli.session import Exit
 from pyv_fleet.core.words import HostState
-from pyvorin_edge.orders import Gate
+from pyvorin_edge.identity import digest_of
+from pyvorin_edge.orders import BundleRef, Gate
+from running.bundles import FILES, archive_of, manifest_digest, signed
 from running.demo import until
 from running.field import Field, config_of
-from running.sshd import make_key
+from running.sshd import USER, make_key
 
 #: its gate finds it sick at once
 SICK = b'[sensors]\npoll_interval_seconds = 0.2\n\n[[sensors.devices]]\nname = "broken"\nfail_after_seconds = 0\n'
@@ -180,6 +182,46 @@ def test_another_device_behind_the_address_takes_nothing(field: Field, tmp_path:
     told = push(field, "one", inventory=inventory)
     assert (told.code, told.states) == (Exit.ROLLOUT_FAILED, {"one": HostState.REJECTED})
     assert field.devices["one"].config == before
+
+
+def test_hosts_of_an_openssh_config_are_reached_through_its_jump_host_whose_key_counts_too(
+    field: Field, tmp_path: Path
+) -> None:
+    field.order("2.15", 31)
+    one, two = (field.devices[name].host for name in ("one", "two"))
+    config, known = tmp_path / "config", tmp_path / "known"
+    config.write_text(
+        f"Host gate\n HostName 127.0.0.1\n Port {two.port}\n ProxyJump {USER}@127.0.0.1:{one.port}\n"
+        "Host *\n StrictHostKeyChecking no\n UserKnownHostsFile none\n"
+    )
+    known.write_text(two.known_line())
+    told = push(field, "two", words=("--ssh-config", config), inventory=config, known_hosts=known)
+    assert told.states == {"gate": HostState.REFUSED_KEY}, told.said
+    known.write_text(one.known_line() + two.known_line())
+    log = one.folder / "sshd.log"
+    before = log.read_bytes().count(b"Accepted publickey")
+    told = push(field, "two", words=("--ssh-config", config), inventory=config, known_hosts=known)
+    assert (told.code, told.rows["gate"]["device"]) == (Exit.OK, "FLEET-two"), told.said
+    assert log.read_bytes().count(b"Accepted publickey") > before
+
+
+def test_a_bundle_is_uploaded_to_the_device_that_lacks_it(field: Field, tmp_path: Path) -> None:
+    directory = signed(tmp_path / "bundle", seed=field.fleet.release_key.private_bytes_raw())
+    archive = tmp_path / "bundle.tar.gz"
+    archive.write_bytes(archive_of(directory).getvalue())
+    named = BundleRef(
+        name="agent",
+        version="1.0",
+        manifest_sha256=manifest_digest(directory),
+        sha256=digest_of(archive.read_bytes()),
+        size=archive.stat().st_size,
+    )
+    field.order("2.16", 32, bundle=named)
+    told = push(field, "one", "two", words=("--bundle", archive))
+    assert (told.code, set(told.states.values())) == (Exit.OK, {HostState.COMMITTED}), told.said
+    state = field.devices["two"].host.state
+    assert {path: (state / "current" / path).read_bytes() for path in FILES} == FILES
+    assert not list(Path.home().glob(".pyv-push-*")), "what was uploaded is removed"
 
 
 def test_a_push_that_was_killed_goes_on_and_leaves_alone_what_is_done(field: Field, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from pyv_fleet.cli import bundles
 from pyv_fleet.cli.session import CliError, Exit, Session, naming
-from pyv_fleet.client import NotFound
 from pyv_fleet.core.inventory import Host
 from pyv_fleet.core.parcels import Contents, contents_of
 from pyv_fleet.pushing import Archive, Load
@@ -105,6 +104,8 @@ def _from_controller(session: Session, hosts: Sequence[Host], asked: Asked) -> d
 
 def _own(session: Session, host: Host, channel: str | None) -> bytes | None:
     """The orders of a host's own device, with its assignment; none if the controller does not know it."""
+    from pyv_fleet.client import NotFound
+
     if host.device is None:
         return None
     try:

@@ -23,6 +23,8 @@ DEFAULT_PORT: Final = 22
 ANSWER_BYTES_MAX: Final = 256 * 1024
 TROUBLE_BYTES_MAX: Final = 16 * 1024
 PIECE_BYTES: Final = 256 * 1024
+#: of what all offer, before the others: one call of OpenSSL a packet, where ChaCha20 takes four from here
+CIPHERS_FIRST: Final = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
 #: a host that says nothing for so long, four times, is gone
 KEEPALIVE_SECONDS: Final = 15.0
 
@@ -65,6 +67,7 @@ class SshDoor:
         self._terms = terms
         self._known = _read_known_hosts(terms.known_hosts)
         self._keys = [_read_key(path) for path in terms.identities]
+        self._chooses_ciphers = any(b"ciphers" in _read(path).lower() for path in terms.configs)
 
     @asynccontextmanager
     async def open(self, host: Host) -> AsyncIterator[SshSession]:
@@ -78,13 +81,19 @@ class SshDoor:
             yield SshSession(connection)
 
     async def _connected(
-        self, address: str, port: int | None, user: str | None, within: asyncssh.SSHClientConnection | None = None
+        self,
+        address: str,
+        port: int | None,
+        user: str | None,
+        *,
+        jumps: bool = True,
+        within: asyncssh.SSHClientConnection | None = None,
     ) -> asyncssh.SSHClientConnection:
         keeper = _Keeper(self._known, self._terms)
         how = self._how(port, user, keeper)
         jump = None
         try:
-            if within is None and self._terms.configs:
+            if jumps and self._terms.configs:
                 jump = await self._jumped(address, how)
             return await asyncssh.connect(address, tunnel=within or jump, **how)
         except (OSError, asyncssh.Error, ValueError) as why:
@@ -93,7 +102,12 @@ class SshDoor:
             raise _no_session(why, keeper, self._terms) from None
 
     def _how(self, port: int | None, user: str | None, keeper: _Keeper) -> dict[str, Any]:
-        given = {"port": port, "username": user, "client_keys": self._keys or None}
+        given = {
+            "port": port,
+            "username": user,
+            "client_keys": self._keys or None,
+            "encryption_algs": None if self._chooses_ciphers else CIPHERS_FIRST,
+        }
         return {
             "config": [str(path) for path in self._terms.configs],
             "known_hosts": self._known,
@@ -118,7 +132,8 @@ class SshDoor:
         for one in jumps.split(","):
             user, _, place = one.rpartition("@")
             name, _, port = place.partition(":")
-            at = await self._connected(name, int(port) if port.isdigit() else None, user or None, within=at)
+            where = int(port) if port.isdigit() else None
+            at = await self._connected(name, where, user or None, jumps=False, within=at)
         return at
 
 
@@ -221,6 +236,13 @@ def _read_known_hosts(files: Sequence[Path]) -> asyncssh.SSHKnownHosts:
         except (OSError, ValueError) as why:
             raise SshError(HostState.REFUSED_KEY, f"{path}: {getattr(why, 'strerror', None) or why}") from None
     return known
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as why:
+        raise SshError(HostState.UNREACHABLE, f"{path}: {why.strerror}") from None
 
 
 def _read_key(path: Path) -> asyncssh.SSHKey:
