@@ -17,8 +17,6 @@ from pyv_fleet.core.push_judging import command_of, foreseen, judged, lacking, t
 from pyv_fleet.core.words import HostState, PushStage
 from pyv_fleet.link.ssh import SshDoor, SshError, SshSession
 
-#: of a host's time, beside what the device may take
-LOGIN_SECONDS: Final = 30.0
 #: after a connection broke
 AGAIN_SECONDS: Final = 1.0
 Work = Callable[[Host, "Load", SshSession], Awaitable[HostResult]]
@@ -71,13 +69,16 @@ class Pusher:
         loads: Mapping[str, Load],
         told: Callable[[HostResult], None],
         *,
-        host_seconds: float,
+        device_seconds: float,
+        login_seconds: float,
     ) -> None:
+        """A host may take so long in all: its device to settle, and the session to be had."""
         self._door = door
         self._hosts = {host.name: host for host in hosts}
         self._loads = loads
         self._told = told
-        self._host_seconds = host_seconds
+        self._device_seconds = device_seconds
+        self._host_seconds = device_seconds + login_seconds
 
     async def run(self, push: Push, kept: Keeps, *, soak_seconds: float, said: Callable[[str], None]) -> Push:
         """To its end. Cancelled, it begins nothing more, lets go of what is under way, and keeps what is known."""
@@ -131,12 +132,12 @@ class Pusher:
     async def _timed(self, name: str, work: Work) -> HostResult:
         begun = time.monotonic()
         try:
-            async with asyncio.timeout(self._host_seconds + LOGIN_SECONDS):
+            async with asyncio.timeout(self._host_seconds):
                 result = await self._tried(name, work)
         except SshError as why:
             result = HostResult(host=name, state=why.state, detail=str(why))
         except TimeoutError:
-            said = f"no answer within {self._host_seconds + LOGIN_SECONDS:g} s; the device may have taken the orders"
+            said = f"no answer within {self._host_seconds:g} s; the device may have taken the orders"
             result = HostResult(host=name, state=HostState.TIMED_OUT, detail=said)
         return replace(result, seconds=round(time.monotonic() - begun, 1))
 
@@ -153,7 +154,7 @@ class Pusher:
         raise AssertionError  # the second time returns or raises
 
     async def _applied(self, host: Host, load: Load, session: SshSession) -> HostResult:
-        wait = ("--wait", f"{self._host_seconds:g}")
+        wait = ("--wait", f"{self._device_seconds:g}")
         bundle = await _brought(host, load, session)
         words = wait if bundle is None else (*wait, "--bundle", bundle)
         said = await session.run(command_of(host, *words), load.parcel)

@@ -138,6 +138,16 @@ def test_a_host_that_hangs_is_given_up_after_its_time(field: Field) -> None:
     assert told.states == {"one": HostState.COMMITTED, "mute": HostState.UNREACHABLE, "two": HostState.COMMITTED}
 
 
+def test_an_agent_that_hangs_is_given_up_after_its_time(field: Field) -> None:
+    field.order("1.65", 165)
+    field.devices["two"].host.has_agent("sleep 60")
+    try:
+        told = push(field, "one", "two", words=("--timeout", "5", "--connect-timeout", "3"))
+        assert (told.code, told.states["two"]) == (Exit.ROLLOUT_FAILED, HostState.TIMED_OUT), told.said
+    finally:
+        (field.devices["two"].host.path / "pyv-edge-agent").unlink()
+
+
 def test_a_device_that_does_not_settle_in_time_is_told_as_such(field: Field) -> None:
     field.order("1.7", 17, gate=Gate(within_seconds=60, hold_seconds=20))
     told = push(field, "one", words=("--timeout", "2"))

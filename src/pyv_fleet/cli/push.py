@@ -9,7 +9,7 @@ import click
 
 from pyv_fleet.cli.consent import ask_count
 from pyv_fleet.cli.filters import expect_option, label_option, labels_of, yes_option
-from pyv_fleet.cli.output import Column, show_list
+from pyv_fleet.cli.output import Column, printable, show_list
 from pyv_fleet.cli.session import Exit, Session, naming, with_session
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def show(session: Session, push: Push) -> None:
     results = closed(push)
     show_list(session, results, _COLUMNS)
     if push.halted is not None:
-        session.say(f"stopped: {push.halted}")
+        session.say(f"stopped: {printable(push.halted)}")
         session.leave(Exit.ROLLOUT_FAILED)
     session.leave(Exit.OK if all(one.state.good for one in results) else Exit.PARTLY_FAILED)
 

@@ -24,7 +24,7 @@ class RunTerms(NamedTuple):
     push: PushTerms
     ssh: SshTerms
     soak_seconds: float
-    host_seconds: float
+    device_seconds: float
 
 
 def terms_of(given: Mapping[str, Any]) -> RunTerms:
@@ -48,7 +48,14 @@ class Run:
         self._session = session
         self._hosts = hosts
         self._terms = terms
-        self._pusher = Pusher(SshDoor(terms.ssh), hosts, loads, self._tell, host_seconds=terms.host_seconds)
+        self._pusher = Pusher(
+            SshDoor(terms.ssh),
+            hosts,
+            loads,
+            self._tell,
+            device_seconds=terms.device_seconds,
+            login_seconds=2 * terms.ssh.connect_seconds,
+        )
         self._push = begin(hosts, terms.push, {}, proved=False)
         self._keeps: Keeps = Nowhere()
         self._file: Path | None = None

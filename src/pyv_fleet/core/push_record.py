@@ -60,7 +60,7 @@ def read_record(data: bytes) -> tuple[Record, int]:
     for number, text in enumerate(whole.splitlines(), 1):
         try:
             line = msgspec.json.decode(text, type=_Line)
-        except msgspec.DecodeError as why:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
             raise PushError(f"line {number}: {why}; it is no record of a push") from None
         subject = subject or line.subject
         proved = proved or line.proved

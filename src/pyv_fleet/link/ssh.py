@@ -95,11 +95,14 @@ class SshDoor:
         try:
             if jumps and self._terms.configs:
                 jump = await self._jumped(address, how)
-            return await asyncssh.connect(address, tunnel=within or jump, **how)
+            connection = await asyncssh.connect(address, tunnel=within or jump, **how)
         except (OSError, asyncssh.Error, ValueError) as why:
             if jump is not None:
                 jump.abort()
             raise _no_session(why, keeper, self._terms) from None
+        if (below := within or jump) is not None:
+            connection.set_tunnel(below)  # closed with it
+        return connection
 
     def _how(self, port: int | None, user: str | None, keeper: _Keeper) -> dict[str, Any]:
         given = {
