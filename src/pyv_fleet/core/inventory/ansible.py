@@ -70,7 +70,7 @@ def read_yaml(text: str) -> Inventory:
 
     try:
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as why:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as why:
         raise InventoryError(f"not YAML: {why}") from None
     if not isinstance(document, dict):
         raise InventoryError("the root of a YAML inventory is a table of groups, as `all:`")
