@@ -136,8 +136,8 @@ def _runs(field_: Field, hosts: Sequence[SshHost], parallel: int) -> list[Run]:
 
 
 def _loops(field_: Field, hosts: Sequence[SshHost]) -> list[Run]:
-    """rsync and ssh as they come; with the key exchange that asyncssh takes, for OpenSSH's own default is dearer; and the
-    file alone."""
+    """rsync and ssh as they come; with the key exchange that asyncssh takes, for OpenSSH's own is dearer; and the file
+    alone."""
     plain = f"ssh -F none -i {field_.key} -o UserKnownHostsFile={field_.folder / 'known_hosts'} -o BatchMode=yes"
     same = f"{plain} -o KexAlgorithms=curve25519-sha256 -c aes256-gcm@openssh.com"
     both, cheap, alone = (field_.folder / f"{name}.sh" for name in ("both", "cheap", "alone"))

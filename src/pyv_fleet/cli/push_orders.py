@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from pyv_fleet.cli import bundles
 from pyv_fleet.cli.session import CliError, Exit, Session, naming
 from pyv_fleet.core.inventory import Host
-from pyv_fleet.core.parcels import Contents, contents_of
+from pyv_fleet.core.parcels import Contents, contents_of, needed
 from pyv_fleet.pushing import Archive, Load
 
 if TYPE_CHECKING:
@@ -60,9 +60,14 @@ def generations(loads: Mapping[str, Load]) -> dict[str, int]:
 
 def described(loads: Mapping[str, Load]) -> str:
     """What is pushed, for the person who must say yes to it."""
-    versions = sorted({version for load in loads.values() for version in load.contents.versions})
+    versions = sorted({version for load in loads.values() for version in _versions(load)})
     channels = ", ".join(f"channel {name} generation {number}" for name, number in generations(loads).items())
     return f"{channels} (release {', '.join(versions) or 'none'})"
+
+
+def _versions(load: Load) -> list[str]:
+    known = load.contents.releases
+    return [known[release].version for release in needed(_directive(load)) if release in known]
 
 
 def _from_file(hosts: Sequence[Host], path: Path, archives: Sequence[Path]) -> dict[str, Load]:

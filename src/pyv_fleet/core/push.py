@@ -97,11 +97,14 @@ def ordered(hosts: Sequence[Host]) -> tuple[Host, ...]:
 
 
 def begin(hosts: Sequence[Host], terms: PushTerms, done: Mapping[str, HostResult], *, proved: bool) -> Push:
-    """A push to these hosts, some of which are done already; PushError if the canaries were all of several hosts."""
+    """A push to these hosts, some of which are done already; PushError if the canaries were all of several hosts.
+
+    What was done counts once the canaries had proved the release: else they are asked again, and watched.
+    """
     if 1 < len(hosts) <= terms.canary:
         raise PushError(f"{terms.canary} canaries of {len(hosts)} hosts would be all at once: take fewer")
     order = tuple(host.name for host in ordered(hosts))
-    good = {name: one for name, one in done.items() if name in order and one.state.good}
+    good = {name: one for name, one in done.items() if proved and name in order and one.state.good}
     return Push(order=order, terms=terms, results=good, proved=proved)
 
 

@@ -4,10 +4,13 @@ network, so that neither way can overtake the other (PROTOCOL 1, `parcel`)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.parcels import ParcelError, needed, pack
+from pyv_fleet.core.policy import Freeze
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.channels import known_channel
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
@@ -19,11 +22,15 @@ from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import devices, releases
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store import trust as documents
+from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.orders import DirectiveRecord
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Assignment, Rule, decode_order
 from pyvorin_edge.vocabulary import RuleKind
+
+#: directives looked through for a release that ran before
+HISTORY_MAX: Final = 1000
 
 
 class Parcels:
@@ -39,13 +46,13 @@ class Parcels:
         """A release as all that a channel orders, packed: for a channel of devices that are reached by hand or by SSH
         alone, whose canary is whoever carries it. The same again issues nothing.
 
-        NotFound; Conflict if a device follows the channel over the network (a rollout is for those), if the release is
-        revoked or below the floor; Invalid without a reason.
+        NotFound; Conflict if a device follows the channel over the network (a rollout is for those), if the channel is
+        frozen and never ran the release, if that is revoked or below the floor; Invalid without a reason.
         """
         if not reason.strip():
             raise Invalid("reason", "say why: it stands in the audit log and in the order")
         async with self._ground.database.begin() as connection:
-            await known_channel(connection, channel)
+            terms = await known_channel(connection, channel)
             following = await devices.count(connection, channel)
             if following:
                 raise Conflict(
@@ -55,6 +62,7 @@ class Parcels:
             release = await known_release(connection, ref)
             refuse_release(release, self._trust.current)
             if not await _ordered(connection, channel, release.digest):
+                await _refuse_frozen(connection, terms, release.digest, self._ground.clock())
                 attempt = await releases.next_attempt(connection, release.digest)
                 rule = Rule(kind=RuleKind.RELEASE, release=Digest(release.digest), attempt=attempt)
                 await self._orders.issue_directive(connection, channel, [rule], reason=reason, actor=actor)
@@ -92,6 +100,16 @@ async def _ordered(connection: AsyncConnection, channel: str, digest: str) -> bo
     """Whether the channel orders this release already, and nothing else."""
     current = await directives.current(connection, channel)
     return current is not None and [rule.release for rule in current.rules] == [digest]
+
+
+async def _refuse_frozen(connection: AsyncConnection, terms: ChannelRecord, digest: str, now_ms: int) -> None:
+    """A freeze bars what is new there; the way back stays open."""
+    frozen = next((one for one in msgspec.convert(terms.freezes, list[Freeze]) if one.holds_at(now_ms)), None)
+    if frozen is None:
+        return
+    before = await directives.history(connection, terms.name, HISTORY_MAX)
+    if not any(rule.release == digest for one in before for rule in one.rules):
+        raise Conflict("the channel is frozen", f"until {frozen.ends_at}: {frozen.reason}")
 
 
 async def _current(connection: AsyncConnection, channel: str) -> DirectiveRecord:

@@ -115,7 +115,10 @@ def test_what_is_done_already_is_left_alone_and_a_proof_holds() -> None:
     done = {"h0": result("h0"), "h2": result("h2"), "h3": result("h3", HostState.FAILED), "gone": result("gone")}
     push = begin(HOSTS, PushTerms(), done, proved=True)
     assert next_hosts(push) == ("h1", "h3", "h4", "h5")
-    assert begin(HOSTS, PushTerms(), done, proved=False).stage is PushStage.SOAK
+
+
+def test_canaries_that_had_not_proved_it_are_asked_again() -> None:
+    assert next_hosts(begin(HOSTS, PushTerms(), {"h0": result("h0")}, proved=False)) == ("h0",)
 
 
 def test_a_stop_from_outside_begins_nothing_more() -> None:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pyv_fleet.core.parcels import contents_of
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.trust_chain import TrustChain
-from pyv_fleet.store import devices
+from pyv_fleet.store import channels, devices
 from pyv_fleet.store import orders as directives
 from pyvorin_edge.parcels import decode_parcel
 from running.rehearsal import Rehearsal, rehearsal
@@ -95,6 +96,24 @@ def test_it_is_no_way_round_the_canary_of_devices_on_the_network(tmp_path: Path)
             await parcels.order("stable", "1.0", "because", "op")
         with pytest.raises(Conflict, match="orders nothing yet"):
             await parcels.of_channel("stable")
+
+    play(tmp_path, scene)
+
+
+def test_a_frozen_channel_takes_nothing_new_and_lets_one_go_back(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal, parcels: Parcels) -> None:
+        for version in ("1.0", "1.1", "1.2"):
+            await stage.release(version)
+        for version in ("1.0", "1.1"):
+            await parcels.order("stable", version, "because", "op")
+        freeze = {"begins_at": "2000-01-01T00:00:00Z", "ends_at": "2100-01-01T00:00:00Z", "reason": "the fair"}
+        async with stage.database.begin() as connection:
+            record = await channels.get(connection, "stable")
+            assert record is not None
+            await channels.save(connection, replace(record, freezes=[freeze]))
+        with pytest.raises(Conflict, match="the fair"):
+            await parcels.order("stable", "1.2", "because", "op")
+        assert contents_of(await parcels.order("stable", "1.0", "back", "op")).versions == ("1.0",)
 
     play(tmp_path, scene)
 
