@@ -42,7 +42,9 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(release.version for release in self.releases.values())
 
 
-def needed(directive: Directive, device_id: str | None = None, assignment: Assignment | None = None) -> tuple[str, ...]:
+def needed(
+    directive: Directive, device_id: str | None = None, assignment: Assignment | None = None
+) -> tuple[Digest, ...]:
     """Digests of the releases that the directive may ask for: of its whole channel, or of one device.
 
     Whether the device holds what a `hold` rule asks for is not known here, so both ways are open.
@@ -51,7 +53,7 @@ def needed(directive: Directive, device_id: str | None = None, assignment: Assig
         return tuple(dict.fromkeys(rule.release for rule in directive.rules))
     if assignment.pin is not None:
         return (assignment.pin.release,)
-    found: dict[str, None] = {}
+    found: dict[Digest, None] = {}
     for rule in directive.rules:
         if orders.matches(rule, device_id, assignment, frozenset([rule.release])):
             found[rule.release] = None
