@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from pyv_fleet.core.polling import parse_address
+from pyv_fleet.core.polling import parse_address, parse_prometheus_url
 from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_device_id
 
@@ -99,6 +99,17 @@ class PollerSettings(_Section, frozen=True, kw_only=True):
     devices: tuple[PolledDevice, ...] = ()
 
 
+class PrometheusSettings(_Section, frozen=True, kw_only=True):
+    """Where rollouts' own metrics are asked for; empty = nowhere, and such a metric is then inconclusive."""
+
+    #: `http(s)://host[:port][/prefix]`; https is verified by the system's own authorities
+    url: str = ""
+    #: for a whole answer
+    timeout_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 10.0
+    #: a file with a bearer token
+    token_file: str = ""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All of `fleet.toml`."""
 
@@ -112,6 +123,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     bundles: BundleSettings = BundleSettings()
     article: ArticleSettings = ArticleSettings()
     poller: PollerSettings = PollerSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
 
 
 def read_settings(home: Path) -> Settings:
@@ -142,6 +154,7 @@ def parse_settings(text: str) -> Settings:
     if found.broker.mode == "external" and not found.broker.url:
         raise SettingsError("broker.url: is needed where broker.mode is external; write mqtts://HOST[:PORT]")
     _refuse_bad_polls(found.poller.devices)
+    _refuse_bad_prometheus(found.prometheus.url)
     return found
 
 
@@ -170,6 +183,14 @@ def _refuse_bad_polls(devices: tuple[PolledDevice, ...]) -> None:
             parse_address(device.url)
         except (IdentityError, ValueError) as why:
             raise SettingsError(f"poller.devices[{at}].{field}: {why}") from None
+
+
+def _refuse_bad_prometheus(url: str) -> None:
+    try:
+        if url:
+            parse_prometheus_url(url)
+    except ValueError as why:
+        raise SettingsError(f"prometheus.url: {why}") from None
 
 
 def _without_none(value: Any) -> Any:

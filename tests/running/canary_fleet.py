@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyv_fleet.core.analysis import assess, window_ms, yardsticks
+from pyv_fleet.core.analysis_terms import AnalysisTerms
 from pyv_fleet.core.comparison import Before, Comparison, Sample
-from pyv_fleet.core.views.analysis import AnalysisSpec
 from pyv_fleet.core.words import Measure, Verdict
 from pyvorin_edge.vocabulary import HealthStatus
 
@@ -54,9 +54,9 @@ class Ended:
     said: str
 
 
-def run(world: World, seed: int, spec: AnalysisSpec | None = None) -> Ended:
+def run(world: World, seed: int, spec: AnalysisTerms | None = None) -> Ended:
     """One wave's soak; the same seed gives the same."""
-    spec = AnalysisSpec() if spec is None else spec
+    spec = AnalysisTerms() if spec is None else spec
     chance = random.Random(seed)
     devices = [Device(number, world, chance) for number in range(world.wave + world.control)]
     drawn = set(chance.sample(range(len(devices)), world.wave))

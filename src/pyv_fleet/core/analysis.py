@@ -12,10 +12,11 @@ from typing import Final
 
 import msgspec
 
+from pyv_fleet.core.analysis_terms import AnalysisTerms
 from pyv_fleet.core.comparison import Comparison, Seen, Side, Yardstick
 from pyv_fleet.core.evidence import CERTAIN, strongest_possible
 from pyv_fleet.core.verdict import Wave
-from pyv_fleet.core.views.analysis import AnalysisSpec, AnalysisView, MeasureView
+from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.words import Measure, Verdict, WaveState
 
 WINDOWS_MAX: Final = 4
@@ -38,7 +39,7 @@ _DIFFERENCES: Final = {
 }
 
 
-def yardsticks(spec: AnalysisSpec, *, beat_seconds: int, soak_seconds: int) -> tuple[Yardstick, ...]:
+def yardsticks(spec: AnalysisTerms, *, beat_seconds: int, soak_seconds: int) -> tuple[Yardstick, ...]:
     """What is compared, and each measure's share of the false alarms: equal parts of alpha for those that decide."""
     own = [one for one in spec.metrics if not one.grouped]
     deciding = len(set(spec.decide)) + sum(not one.dry_run for one in own)
@@ -79,9 +80,12 @@ def window_ms(soak_seconds: int, beat_seconds: int) -> int:
     return soak_seconds * 1000 // max(1, min(WINDOWS_MAX, windows))
 
 
-def assess(comparison: Comparison, spec: AnalysisSpec, others: Sequence[MeasureView] = ()) -> AnalysisView:
-    """What is to be seen now; `others` are measures judged elsewhere (bounds of the user's own metrics)."""
-    abstains = _abstains(comparison, spec)
+def assess(
+    comparison: Comparison, spec: AnalysisTerms, others: Sequence[MeasureView] = (), why_not: str | None = None
+) -> AnalysisView:
+    """What is to be seen now; `others` are measures judged elsewhere (bounds of the user's own metrics), `why_not` says
+    why the groups cannot be compared at all."""
+    abstains = why_not or _abstains(comparison, spec)
     measures = [] if abstains else [_measure(comparison, one) for one in comparison.yardsticks]
     shown = (*measures, *others)
     verdict = _worst([one.verdict for one in shown if one.decides])
@@ -108,7 +112,7 @@ def join(wave: Wave, analysis: AnalysisView | None, now: int) -> Wave:
     return msgspec.structs.replace(wave, verdict=verdict, because=f"{wave.because}; {analysis.said}")
 
 
-def _abstains(comparison: Comparison, spec: AnalysisSpec) -> str | None:
+def _abstains(comparison: Comparison, spec: AnalysisTerms) -> str | None:
     for devices, group in ((comparison.wave, "wave"), (comparison.control, "control")):
         if devices < spec.min_devices:
             were = "device" if devices == 1 else "devices"
@@ -206,11 +210,13 @@ def _said(comparison: Comparison, shown: Sequence[MeasureView], verdict: Verdict
     guilty = [one.said for one in shown if one.decides and one.verdict is verdict]
     match verdict:
         case Verdict.BAD:
-            return "worse than the control: " + "; ".join(guilty)
+            return "the analysis says: " + "; ".join(guilty)
         case Verdict.INCONCLUSIVE:
-            return "it cannot be compared with the control: " + "; ".join(guilty)
+            return "the analysis cannot say: " + "; ".join(guilty)
         case Verdict.GOOD:
-            names = ", ".join(one.measure for one in shown if one.decides and one.verdict is verdict)
+            names = ", ".join(dict.fromkeys(one.measure for one in shown if one.decides and one.verdict is verdict))
+            if abstains:
+                return f"{abstains}; within the bounds of {names}"
             groups = f"{comparison.wave} devices of the wave against {comparison.control} of the control"
             return f"no worse than the control in {names} ({groups})"
     return abstains or "nothing to compare with the control yet"

@@ -14,6 +14,9 @@ FAILURES_THAT_MATTER: Final = 2
 """In a row, while MQTT calls the device online: one may be a packet lost, or an agent that just starts."""
 
 
+_PORTS: Final = {"http": 80, "https": 443}
+
+
 class PollAddress(msgspec.Struct, frozen=True):
     """Where a device's health server answers."""
 
@@ -41,6 +44,17 @@ def parse_address(url: str) -> PollAddress:
     if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"{url!r}: only HOST:PORT; /health is asked for there")
     return PollAddress(parts.hostname, parts.port, parts.scheme == "https")
+
+
+def parse_prometheus_url(url: str) -> tuple[PollAddress, str]:
+    """The address and prefix in `http(s)://host[:port][/prefix]`; ValueError says what is wrong with it."""
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment or not parts.path.isascii():
+        raise ValueError(f"{url!r}: write http://HOST:PORT or https://HOST:PORT/PREFIX")
+    if parts.username is not None:
+        raise ValueError("write no login into the address: prometheus.token_file names a file with a bearer token")
+    address = PollAddress(parts.hostname, parts.port or _PORTS[parts.scheme], parts.scheme == "https")
+    return address, parts.path.rstrip("/")
 
 
 def after_poll(

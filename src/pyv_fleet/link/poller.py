@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 import httptools
@@ -40,9 +41,27 @@ async def poll_all(
 
 async def poll(address: PollAddress, *, seconds: float = 5.0, path: str = "/health") -> Answer:
     """One GET within `seconds`, all told; PollError says how it failed."""
+    answer = await exchange(address, b"GET", path, seconds=seconds, bytes_max=HEALTH_BYTES_MAX)
+    if answer.status != 200:
+        raise PollError(PollFailure.STATUS, f"HTTP {answer.status}")
+    return answer
+
+
+async def exchange(
+    address: PollAddress,
+    method: bytes,
+    path: str,
+    *,
+    seconds: float,
+    bytes_max: int,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    body: bytes = b"",
+) -> Answer:
+    """One exchange within `seconds`, whatever its status; no redirects. PollError says how it failed."""
     try:
         async with asyncio.timeout(seconds):
-            answer = await _exchange(address, path)
+            request = _request(address, method, path, headers, body)
+            return await _exchange(address, request, bytes_max)
     except TimeoutError:
         raise PollError(PollFailure.TIMEOUT, f"no whole answer within {seconds:g} s") from None
     except ConnectionRefusedError:
@@ -51,16 +70,14 @@ async def poll(address: PollAddress, *, seconds: float = 5.0, path: str = "/heal
         raise PollError(PollFailure.PROTOCOL, f"no HTTP: {type(why).__name__} {str(why)[:200]!r}") from None
     except (OSError, ValueError) as why:
         raise PollError(PollFailure.NETWORK, str(why)) from None
-    if answer.status != 200:
-        raise PollError(PollFailure.STATUS, f"HTTP {answer.status}")
-    return answer
 
 
 class _Reply:
     """What httptools calls back."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int) -> None:
         self.body = bytearray()
+        self._bytes_max = bytes_max
         self.head_done = False
         self.done = False
         #: the body ends by its own account, not with the connection
@@ -74,21 +91,29 @@ class _Reply:
 
     def on_body(self, piece: bytes) -> None:
         self.body += piece
-        if len(self.body) > HEALTH_BYTES_MAX:
-            raise PollError(PollFailure.SIZE, f"more than {HEALTH_BYTES_MAX} bytes")
+        if len(self.body) > self._bytes_max:
+            raise PollError(PollFailure.SIZE, f"more than {self._bytes_max} bytes")
 
     def on_message_complete(self) -> None:
         self.done = True
 
 
-async def _exchange(address: PollAddress, path: str) -> Answer:
+def _request(address: PollAddress, method: bytes, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    lines = {"Host": f"{host}:{address.port}", "Connection": "close", **headers}
+    if body:
+        lines["Content-Length"] = str(len(body))
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return method + f" {path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
+
+
+async def _exchange(address: PollAddress, request: bytes, bytes_max: int) -> Answer:
     context = _system_trust() if address.tls else None
     reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
     try:
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{address.port}\r\nConnection: close\r\n\r\n".encode("ascii"))
+        writer.write(request)
         await writer.drain()
-        return await _read(reader)
+        return await _read(reader, bytes_max)
     finally:
         writer.transport.abort()
 
@@ -99,8 +124,8 @@ def _system_trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _read(reader: asyncio.StreamReader) -> Answer:
-    reply = _Reply()
+async def _read(reader: asyncio.StreamReader, bytes_max: int) -> Answer:
+    reply = _Reply(bytes_max)
     parser = httptools.HttpResponseParser(reply)
     head_bytes = 0
     while not reply.done:

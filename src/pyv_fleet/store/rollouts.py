@@ -49,6 +49,8 @@ class WaveRecord(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int | None = None
     applied_at: int | None = None
     judged_at: int | None = None
+    #: what the canary analysis last showed, an AnalysisView
+    analysis: dict[str, Any] | None = None
 
 
 class MemberRecord(msgspec.Struct, frozen=True, kw_only=True):

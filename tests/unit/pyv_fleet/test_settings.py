@@ -46,6 +46,8 @@ def test_what_is_written_is_read_back() -> None:
         (POLL + POLL.split("\n", 1)[1], "poller.devices[1].device_id"),
         ('fleet = "a"\n[poller]\nevery_seconds = 0.0', "poller.every_seconds"),
         ('fleet = "a"\n[poller]\ntimeout_seconds = "5"', "poller.timeout_seconds"),
+        ('fleet = "a"\n[prometheus]\nurl = "prom:9090"', "prometheus.url"),
+        ('fleet = "a"\n[prometheus]\nbearer = "secret"', "bearer"),
         ("fleet = ", "not TOML"),
     ],
 )

@@ -9,7 +9,7 @@ from pyv_fleet.store.schema.fleet import api_tokens, fleet, idempotency, tokens,
 from pyv_fleet.store.schema.naming import Sequence, metadata
 from pyv_fleet.store.schema.orders import blobs, channels, directives, golden_hashes, policies, releases
 from pyv_fleet.store.schema.records import alerts, audit
-from pyv_fleet.store.schema.rollouts import rollback_acks, rollbacks, rollouts, wave_members, waves
+from pyv_fleet.store.schema.rollouts import compared_devices, rollback_acks, rollbacks, rollouts, wave_members, waves
 
 __all__ = [
     "Sequence",
@@ -19,6 +19,7 @@ __all__ = [
     "blobs",
     "certificates",
     "channels",
+    "compared_devices",
     "device_labels",
     "device_status",
     "devices",

@@ -41,6 +41,7 @@ waves: Final = Table(
     Column("started_at", BigInteger, nullable=True),
     Column("applied_at", BigInteger, nullable=True),
     Column("judged_at", BigInteger, nullable=True),
+    Column("analysis", JSON(none_as_null=True), nullable=True),  # core/views/analysis.py's AnalysisView, whole
 )
 
 wave_members: Final = Table(  # frozen when the wave starts; a late joiner is not judged
@@ -52,6 +53,15 @@ wave_members: Final = Table(  # frozen when the wave starts; a late joiner is no
     Column("online", Boolean, nullable=False),  # at the start of the wave
     Column("outcome", String(16), nullable=True),
     Index(None, "device_id"),
+)
+
+compared_devices: Final = Table(  # well and heard when the first wave began, and how they were
+    "compared_devices",
+    metadata,
+    Column("rollout_id", ForeignKey("rollouts.id", ondelete="CASCADE"), primary_key=True),
+    Column("device_id", String(64), primary_key=True),
+    Column("figures", JSON, nullable=False),
+    Column("totals", JSON, nullable=False),
 )
 
 rollbacks: Final = Table(

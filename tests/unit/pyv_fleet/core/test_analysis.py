@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from pyv_fleet.core.analysis import assess, join, window_ms, yardsticks
+from pyv_fleet.core.analysis_terms import AnalysisTerms, OwnMetric
 from pyv_fleet.core.comparison import Before, Comparison, Sample
 from pyv_fleet.core.verdict import Wave
-from pyv_fleet.core.views.analysis import AnalysisSpec, AnalysisView, MeasureView, OwnMetric
+from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.words import Measure, Verdict, WaveState
 from pyvorin_edge.vocabulary import HealthStatus
 
@@ -25,7 +26,7 @@ def compared(
     control: int,
     unhealthy: Iterable[int] = (),
     figures: dict[str, float] | None = None,
-    spec: AnalysisSpec = AnalysisSpec(),  # noqa: B008 a frozen value
+    spec: AnalysisTerms = AnalysisTerms(),  # noqa: B008 a frozen value
 ) -> AnalysisView:
     """A wave of devices 0 …, all heard in one window; `figures` are those of the wave, the control's are as before."""
     population = [
@@ -100,13 +101,13 @@ def test_a_group_so_small_that_nothing_could_show_is_not_called_good() -> None:
 
 
 def test_a_measure_that_does_not_decide_is_shown_and_changes_nothing() -> None:
-    view = compared(50, 200, figures=FIGURES | {"cpu": 40.0}, spec=AnalysisSpec(decide=(Measure.HEALTH,)))
+    view = compared(50, 200, figures=FIGURES | {"cpu": 40.0}, spec=AnalysisTerms(decide=(Measure.HEALTH,)))
     assert (measure(view, "cpu").verdict, view.verdict) == (Verdict.BAD, Verdict.GOOD)
 
 
 def test_all_deciding_measures_together_use_no_more_than_alpha() -> None:
     own = (OwnMetric(name="latency", query="x"), OwnMetric(name="idle", query="y", dry_run=True))
-    sticks = yardsticks(AnalysisSpec(metrics=own), beat_seconds=60, soak_seconds=600)
+    sticks = yardsticks(AnalysisTerms(metrics=own), beat_seconds=60, soak_seconds=600)
     assert sum(stick.alpha for stick in sticks if stick.decides) == pytest.approx(0.05)
 
 
@@ -116,8 +117,8 @@ def test_reverts_are_shown_and_left_to_their_budget() -> None:
 
 def test_nothing_is_said_to_be_good_before_a_window_is_over() -> None:
     population = [Before(device_id=f"FLEET-{one}", wave=one < 10, figures=FIGURES) for one in range(60)]
-    sticks = yardsticks(AnalysisSpec(), beat_seconds=60, soak_seconds=60)
-    view = assess(Comparison(population, sticks, 0), AnalysisSpec())
+    sticks = yardsticks(AnalysisTerms(), beat_seconds=60, soak_seconds=60)
+    view = assess(Comparison(population, sticks, 0), AnalysisTerms())
     assert (view.verdict, view.said) == (None, "nothing to compare with the control yet")
 
 

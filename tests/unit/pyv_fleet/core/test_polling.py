@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from pyv_fleet.core.polling import PollAddress, PolledView, after_poll, parse_address, silent
+from pyv_fleet.core.polling import PollAddress, PolledView, after_poll, parse_address, parse_prometheus_url, silent
 from pyv_fleet.core.words import PollFailure, PollOutcome
 
 AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -57,3 +57,22 @@ def test_failures_of_a_device_that_is_offline_do_not_count() -> None:
 
 def test_every_failure_has_its_outcome() -> None:
     assert {PollOutcome(failure.value) for failure in PollFailure} == {*PollOutcome} - {PollOutcome.ANSWERED}
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "prefix"),
+    [
+        ("http://prom:9090", PollAddress("prom", 9090), ""),
+        ("https://prom/prometheus/", PollAddress("prom", 443, True), "/prometheus"),
+        ("http://[::1]:9090", PollAddress("::1", 9090), ""),
+    ],
+)
+def test_prometheus_address_may_have_a_prefix(url: str, address: PollAddress, prefix: str) -> None:
+    assert parse_prometheus_url(url) == (address, prefix)
+
+
+@pytest.mark.parametrize("url", ["prom:9090", "ftp://prom", "http://", "http://prom?x=1", "http://me:pw@prom"])
+def test_what_is_no_address_of_prometheus_is_refused_without_repeating_a_login(url: str) -> None:
+    with pytest.raises(ValueError) as why:
+        parse_prometheus_url(url)
+    assert "pw" not in str(why.value)

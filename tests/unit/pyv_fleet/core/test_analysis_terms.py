@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pyv_fleet.core.views.analysis import AnalysisSpec, OwnMetric
+from pyv_fleet.core.analysis_terms import AnalysisTerms, OwnMetric
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_a_query_with_a_place_for_the_devices_gives_one_value_a_group(query: str
 )
 def test_what_is_not_understood_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(wrong, AnalysisSpec)
+        msgspec.convert(wrong, AnalysisTerms)
