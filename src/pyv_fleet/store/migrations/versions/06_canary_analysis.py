@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "06"
-down_revision = "02"
+down_revision = "03"
 branch_labels = None
 depends_on = None
 
