@@ -93,6 +93,9 @@ def _given(contents: Contents, archives: Sequence[Path]) -> list[tuple[str, Arch
 
 
 def _from_controller(session: Session, hosts: Sequence[Host], asked: Asked) -> dict[str, bytes]:
+    nameless = next((host.name for host in hosts if host.device is None), None)
+    if asked.channel is None and nameless is not None:
+        raise CliError(f"host {nameless}: no device id stands in the inventory: name a --channel", Exit.USAGE)
     client, whole = session.client, b""
     if asked.release is not None:
         whole = client.order_parcel(asked.channel or "", asked.release, asked.reason or "")
@@ -102,7 +105,7 @@ def _from_controller(session: Session, hosts: Sequence[Host], asked: Asked) -> d
     for host in hosts:
         own = _own(session, host, asked.channel)
         if own is None and not whole:
-            raise CliError(f"host {host.name}: no device id of this fleet stands there: name a --channel", Exit.USAGE)
+            raise CliError(f"host {host.name}: this fleet has no device {host.device}: name a --channel", Exit.USAGE)
         found[host.name] = own or whole
     return found
 
