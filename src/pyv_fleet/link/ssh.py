@@ -7,6 +7,7 @@ addresses, ports, users, keys and jump hosts, and never for whether host keys ar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,8 +78,13 @@ class SshDoor:
                 connection = await self._connected(host.address or host.name, host.port, host.user)
         except TimeoutError:
             raise SshError(HostState.UNREACHABLE, _reason(TimeoutError())) from None
-        async with connection:
+        try:
             yield SshSession(connection)
+        except BaseException:
+            connection.abort()  # at once: what hangs there would not let it close
+            raise
+        connection.close()
+        await connection.wait_closed()
 
     async def _connected(
         self,
@@ -150,17 +156,16 @@ class SshSession:
         """The command with `given` on its standard input, to its end. SshError `disconnected` if the connection breaks,
         `failed` for an answer beyond its limit."""
         try:
-            async with self._connection.create_process(command, encoding=None) as process:
-                try:
-                    process.stdin.write(given)
-                    process.stdin.write_eof()
-                except (BrokenPipeError, OSError):
-                    pass  # it ended before it read all: its answer says why
-                answer, trouble = await asyncio.gather(
-                    _bounded(process.stdout, ANSWER_BYTES_MAX), _bounded(process.stderr, TROUBLE_BYTES_MAX)
-                )
-                await process.wait_closed()
-                status = process.exit_status
+            # no `async with`: it would wait for the end of a command that hangs
+            process = await self._connection.create_process(command, encoding=None)
+            with contextlib.suppress(OSError):  # it ended before it read all: its answer says why
+                process.stdin.write(given)
+                process.stdin.write_eof()
+            answer, trouble = await asyncio.gather(
+                _bounded(process.stdout, ANSWER_BYTES_MAX), _bounded(process.stderr, TROUBLE_BYTES_MAX)
+            )
+            await process.wait_closed()
+            status = process.exit_status
         except (asyncssh.Error, OSError) as why:
             raise SshError(HostState.DISCONNECTED, f"the connection broke: {_reason(why)}") from None
         if status is None and not answer:
@@ -171,17 +176,19 @@ class SshSession:
         """A file by SFTP; what is there of it already is not sent again. SshError `disk_full` before it begins if there
         is no room, `failed` where the host offers no SFTP."""
         try:
-            async with self._connection.start_sftp_client() as sftp:
-                done = await _length(sftp, target)
-                if done > size:
-                    await sftp.remove(target)
-                    done = 0
-                await _refuse_without_room(sftp, size - done)
-                async with sftp.open(target, "ab" if done else "wb") as there:
-                    with source.open("rb") as here:
-                        here.seek(done)
-                        while piece := here.read(PIECE_BYTES):
-                            await there.write(piece)
+            sftp = await self._connection.start_sftp_client()  # no `async with`, as above
+            done = await _length(sftp, target)
+            if done > size:
+                await sftp.remove(target)
+                done = 0
+            await _refuse_without_room(sftp, size - done)
+            there = await sftp.open(target, "ab" if done else "wb")
+            with source.open("rb") as here:
+                here.seek(done)
+                while piece := here.read(PIECE_BYTES):
+                    await there.write(piece)
+            await there.close()
+            sftp.exit()
         except asyncssh.SFTPError as why:
             raise SshError(HostState.FAILED, f"the bundle could not be uploaded: {_reason(why)}") from None
         except (asyncssh.Error, OSError) as why:
