@@ -47,6 +47,10 @@ REGRESSIONS: Final = {
 }
 
 
+#: whose detection is promised
+PROMISED: Final = tuple(REGRESSIONS)[:2]
+
+
 @dataclass
 class Figure:
     """One world's runs: how many were judged bad, of how many; in parts, with the interval that holds the true rate."""
@@ -106,10 +110,11 @@ def _shown(figure: Figure) -> str:
 
 
 def main() -> int:
-    """0 = both promises hold, by the interval's bad end; 1 = one does not."""
+    """0 = both promises hold, by the interval's bad end; 1 = one does not, or these were too few runs to tell."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="a world (default 200)")
+    parser.add_argument("--runs", type=int, default=400, help="a world (default 400)")
     parser.add_argument("--seed", type=int, default=1, help="of the first run; the next have the next (default 1)")
+    parser.add_argument("--only", default="", help="worlds whose name holds this text")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     chosen = parser.parse_args()
@@ -117,16 +122,22 @@ def main() -> int:
     figures = []
     with ProcessPoolExecutor(chosen.processes) as pool:
         for name, world in (HARMLESS | REGRESSIONS).items():
+            if chosen.only not in name:
+                continue
             figures.append(measure(name, world, seeds, pool, regression=name in REGRESSIONS))
             print(_shown(figures[-1]), file=sys.stdout if chosen.output == "text" else sys.stderr, flush=True)
     harmless = [one for one in figures if not one.regression]
-    bad, runs = sum(one.bad for one in harmless), sum(one.runs for one in harmless)
-    all_harmless = Figure("all harmless worlds", False, runs, bad, bad / runs, *interval(bad, runs), None)
-    print(_shown(all_harmless), file=sys.stdout if chosen.output == "text" else sys.stderr)
+    if harmless:
+        bad, runs = sum(one.bad for one in harmless), sum(one.runs for one in harmless)
+        figures.append(Figure("all harmless worlds", False, runs, bad, bad / runs, *interval(bad, runs), None))
+        print(_shown(figures[-1]), file=sys.stdout if chosen.output == "text" else sys.stderr)
     if chosen.output == "json":
-        print(json.dumps([asdict(one) for one in [*figures, all_harmless]], indent=2))
-    kept = all(one.high <= FALSE_ALARMS_MAX for one in harmless) and figures[len(HARMLESS)].low >= DETECTED_MIN
-    print("both promises hold" if kept else "a promise does not hold", file=sys.stderr)
+        print(json.dumps([asdict(one) for one in figures], indent=2))
+    kept = all(one.high <= FALSE_ALARMS_MAX for one in harmless)
+    kept = kept and all(one.low >= DETECTED_MIN for one in figures if one.world in PROMISED)
+    print(
+        "both promises hold" if kept else "a promise does not hold, or these were too few runs to tell", file=sys.stderr
+    )
     return 0 if kept else 1
 
 

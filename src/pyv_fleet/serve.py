@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyv_fleet.broker.interface import Broker
     from pyv_fleet.engine.assembly import Engine
     from pyv_fleet.engine.ground import Ground
+    from pyv_fleet.link.prometheus import Prometheus
     from pyv_fleet.settings import Settings
     from pyv_fleet.trust.authority import Authority
 
@@ -175,6 +176,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
         addresses=Addresses(broker=mqtt, api=api),
         bundles=BundleFiles(data / "bundles", settings.bundles.max_bytes),
         article_channel=settings.article.channel,
+        prometheus=_prometheus(settings),
         polls=PollPlan(
             addresses={one.device_id: parse_address(one.url) for one in settings.poller.devices},
             every_seconds=settings.poller.every_seconds,
@@ -198,6 +200,18 @@ class _Bell:
         task = asyncio.get_running_loop().create_task(self.engine.broker_told(sentence))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _prometheus(settings: Settings) -> Prometheus | None:
+    from pyv_fleet.core.polling import parse_prometheus_url
+    from pyv_fleet.link.prometheus import Prometheus
+
+    said = settings.prometheus
+    if not said.url:
+        return None
+    address, prefix = parse_prometheus_url(said.url)
+    token_file = Path(said.token_file) if said.token_file else None
+    return Prometheus(address=address, prefix=prefix, timeout_seconds=said.timeout_seconds, token_file=token_file)
 
 
 def _api_context(settings: Settings, engine: Engine, authority: Authority, broker: Broker) -> ApiContext:

@@ -106,7 +106,7 @@ def join(wave: Wave, analysis: AnalysisView | None, now: int) -> Wave:
         return msgspec.structs.replace(
             wave, state=WaveState.JUDGED, verdict=Verdict.BAD, because=analysis.said, judged_at=now
         )
-    if wave.verdict is not Verdict.GOOD:
+    if wave.verdict is not Verdict.GOOD or analysis.verdict is None:
         return wave
     verdict = Verdict.INCONCLUSIVE if analysis.verdict is Verdict.INCONCLUSIVE else Verdict.GOOD
     return msgspec.structs.replace(wave, verdict=verdict, because=f"{wave.because}; {analysis.said}")

@@ -73,5 +73,5 @@ def totals_of(boot: int, health: Mapping[str, Any] | None) -> dict[str, float]:
 
 
 def _is_like(line: Line, salt: str, device: Candidate) -> bool:
-    """Whether a line was meant for devices of this kind, drawn or not."""
-    return in_line(Line(where=line.where), salt, device)
+    """Whether a line was meant for devices of this kind, drawn or not; one without label and draw names them."""
+    return in_line(line if line.where is None else Line(where=line.where), salt, device)

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.analysis_terms import AnalysisTerms
 from pyv_fleet.core.words import OnAbort, OnBad
 from pyvorin_edge.errors import PyvorinError
 
@@ -69,6 +70,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     on_abort: OnAbort = OnAbort.REVERT
     #: so many people other than its maker must approve a rollout before it starts
     approvals: Annotated[int, Meta(ge=0, le=8)] = 0
+    #: how a wave is compared with the rest of its channel
+    analysis: AnalysisTerms = AnalysisTerms()
 
 
 class Freeze(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +119,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     on_abort: OnAbort | None = None
     #: more than the policy asks for, never fewer
     approvals: Annotated[int, Meta(ge=0, le=8)] | None = None
+    analysis: AnalysisTerms | None = None
 
 
 DEFAULT: Final = Policy()

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from pyv_fleet.core.analysis_terms import AnalysisTerms
 from pyv_fleet.core.views import Budgets
 from pyv_fleet.core.words import RolloutState
 from pyvorin_edge.errors import PyvorinError
@@ -42,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     #: Unix ms
     created_at: int
+    analysis: AnalysisTerms = AnalysisTerms()
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):

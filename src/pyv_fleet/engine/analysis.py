@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.analysis import assess, window_ms, yardsticks
+from pyv_fleet.core.analysis import assess, join, window_ms, yardsticks
 from pyv_fleet.core.analysis_terms import AnalysisTerms, OwnMetric
 from pyv_fleet.core.comparison import Before, Comparison, Sample
 from pyv_fleet.core.control_group import drawn_groups, fewer, figures_of, totals_of
@@ -29,12 +30,18 @@ from pyv_fleet.core.own_metrics import (
     value_of,
     values_of,
 )
-from pyv_fleet.core.verdict import AFTER_SWITCH, Wave
+from pyv_fleet.core.policy import HoldOut
+from pyv_fleet.core.rollout import Plan
+from pyv_fleet.core.verdict import AFTER_SWITCH, Terms, Wave
 from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
-from pyv_fleet.core.waves import Candidate, Line
+from pyv_fleet.core.waves import Candidate, Line, in_any
 from pyv_fleet.engine.ground import Ground
-from pyv_fleet.store import compared
+from pyv_fleet.engine.rollout_effects import lines_of
+from pyv_fleet.engine.rollout_plans import follows_rules
+from pyv_fleet.store import channels, compared, devices
+from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.compared import ComparedRecord, SaidRecord
+from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Outcome
 
 FORGET_MS: Final = 600_000
@@ -55,17 +62,14 @@ class Subject:
     """A wave that is looked at."""
 
     rollout_id: str
+    channel: str
     release: str
     attempt: int
     salt: str
     #: up to the wave's own
     lines: Sequence[Line]
-    #: the devices that follow the channel's rules
-    population: Sequence[Candidate]
     terms: AnalysisTerms
     soak_seconds: int
-    #: of the channel; 0 = none
-    beat_seconds: int
 
 
 @dataclass
@@ -110,6 +114,23 @@ class Analyses:
         run.comparison.look(now, wave.applied_at, run.window_ms)
         return assess(run.comparison, run.terms, self._own(run), why_not=None if run.groups else NOT_DRAWN)
 
+    async def joined(
+        self, connection: AsyncConnection, plan: Plan, waves: Sequence[WaveRecord], wave: Wave, terms: Terms, now: int
+    ) -> tuple[Wave, dict[str, Any] | None]:
+        """The wave by the worse of both verdicts, and what was seen as it is stored; `waves` are the rollout's."""
+        subject = Subject(
+            rollout_id=plan.id,
+            channel=plan.channel,
+            release=terms.release,
+            attempt=terms.attempt,
+            salt=plan.salt,
+            lines=lines_of(waves[: wave.number + 1]),
+            terms=plan.analysis,
+            soak_seconds=terms.soak_seconds,
+        )
+        seen = await self.look(connection, subject, wave, now)
+        return join(wave, seen, now), None if seen is None else msgspec.to_builtins(seen)
+
     async def ask(self) -> None:
         """Ask for the users' own metrics whose time has come; a wave that is no longer looked at is forgotten."""
         now = self._ground.clock()
@@ -122,34 +143,34 @@ class Analyses:
         await asyncio.gather(*(self._ask(self._prometheus, run, metric) for run, metric in due))
 
     async def _begun(self, connection: AsyncConnection, subject: Subject, wave: Wave) -> _Run:
-        before = {record.device_id: record for record in await self._before(connection, subject)}
-        groups = fewer(
-            {
-                device_id: in_wave
-                for device_id, in_wave in drawn_groups(subject.lines, subject.salt, subject.population).items()
-                if device_id in before
-            }
-        )
+        channel = await channels.get(connection, subject.channel)
+        followers = [] if channel is None else await _population(connection, channel)
+        before = {record.device_id: record for record in await self._before(connection, subject, followers)}
+        drawn = drawn_groups(subject.lines, subject.salt, followers)
+        groups = fewer({device_id: in_wave for device_id, in_wave in drawn.items() if device_id in before})
         population = [
             Before(device_id=one, wave=in_wave, figures=before[one].figures, totals=before[one].totals)
             for one, in_wave in groups.items()
         ]
-        sticks = yardsticks(subject.terms, beat_seconds=subject.beat_seconds, soak_seconds=subject.soak_seconds)
+        beat_seconds = 0 if channel is None else channel.beat_seconds
+        sticks = yardsticks(subject.terms, beat_seconds=beat_seconds, soak_seconds=subject.soak_seconds)
         return _Run(
             started_at=wave.started_at,
             wave=wave.number,
             terms=subject.terms,
             comparison=Comparison(population, sticks, wave.started_at),
-            window_ms=window_ms(subject.soak_seconds, subject.beat_seconds),
+            window_ms=window_ms(subject.soak_seconds, beat_seconds),
             groups=groups,
         )
 
-    async def _before(self, connection: AsyncConnection, subject: Subject) -> list[ComparedRecord]:
+    async def _before(
+        self, connection: AsyncConnection, subject: Subject, followers: Sequence[Candidate]
+    ) -> list[ComparedRecord]:
         """As they were before the rollout: written down at its first look, when it has hardly been published."""
         known = await compared.of(connection, subject.rollout_id)
         if known:
             return known
-        ids = [device.device_id for device in subject.population]
+        ids = [device.device_id for device in followers]
         well = [one for one in await compared.said_by(connection, ids) if _was_well(one, subject)]
         health = await compared.health_of(connection, [one.device_id for one in well])
         found = [
@@ -178,6 +199,14 @@ class Analyses:
             run.bounds[metric.name] = await _answered(prometheus, run, metric, before)
         except NoValue as why:
             run.bounds[metric.name] = after_no_value(before, metric, str(why))
+
+
+async def _population(connection: AsyncConnection, channel: ChannelRecord) -> list[Candidate]:
+    """The devices that reach the rules that a rollout makes: unpinned, not quarantined, not held out."""
+    found = await devices.every(connection, channel.name)
+    held_out = [Line(where=msgspec.convert(one, HoldOut).where) for one in channel.hold_outs]
+    candidates = [Candidate(one.device_id, one.labels) for one in found if follows_rules(one)]
+    return [one for one in candidates if not in_any(held_out, "", one)]
 
 
 async def _answered(prometheus: Asks, run: _Run, metric: OwnMetric, before: Bounds) -> Bounds:

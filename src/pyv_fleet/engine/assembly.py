@@ -13,6 +13,7 @@ from pyv_fleet.core.catching_up import Behind
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine import sweeps
 from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.analysis import Analyses, Asks
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp, ArticleTopics
 from pyv_fleet.engine.assignments import Assignments
@@ -87,6 +88,8 @@ class Surroundings:
     bundles: BundleFiles
     article_channel: str | None = None
     polls: PollPlan = field(default_factory=PollPlan)
+    #: where rollouts' own metrics are asked for
+    prometheus: Asks | None = None
 
 
 class Engine:
@@ -116,6 +119,7 @@ class Engine:
         self._bundles = Bundles(ground, audit, around.bundles)
         self._telemetry = Telemetry(ground, self.tokens)
         self.polls = Polls(ground, around.polls)
+        self.analyses = Analyses(ground, around.prometheus)
         steps = Steps(ground.clock, around.monotonic)
         self.rollouts = Rollouts(
             ground,
@@ -125,6 +129,7 @@ class Engine:
             self.alerting,
             # deaf for one look after a step of the clock, so that the waves' clocks begin anew
             hearing=lambda: not steps.stepped() and self._hears(),
+            analyses=self.analyses,
         )
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
@@ -282,6 +287,7 @@ class Engine:
             *polling,
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
+            Sweep("own metrics", 5.0, self.analyses.ask),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("behind", 10.0, self._resolve_behind),

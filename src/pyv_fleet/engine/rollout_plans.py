@@ -56,6 +56,7 @@ async def plan_of(
         deadline_seconds=terms.deadline_seconds,
         spread_seconds=terms.spread_seconds,
         budgets=terms.budgets,
+        analysis=terms.analysis,
         reason=spec.reason,
         created_by=actor,
         created_at=ground.clock(),

@@ -9,7 +9,7 @@ import msgspec
 
 from pyv_fleet.core.rollout import Rollout
 from pyv_fleet.core.verdict import Facts, Tally, Wave
-from pyv_fleet.core.views import RolloutSpec, RolloutView, WaveView
+from pyv_fleet.core.views import AnalysisView, RolloutSpec, RolloutView, WaveView
 from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
 from pyv_fleet.engine.rollout_plans import follows_rules
 from pyv_fleet.store.orders import DirectiveRecord
@@ -57,7 +57,7 @@ def wave_of(record: WaveRecord) -> Wave:
     )
 
 
-def judged(record: WaveRecord, wave: Wave, tally: Tally) -> WaveRecord:
+def judged(record: WaveRecord, wave: Wave, tally: Tally, analysis: dict[str, Any] | None) -> WaveRecord:
     """The stored wave after a look at it."""
     return msgspec.structs.replace(
         record,
@@ -67,6 +67,7 @@ def judged(record: WaveRecord, wave: Wave, tally: Tally) -> WaveRecord:
         because=wave.because,
         applied_at=wave.applied_at,
         judged_at=wave.judged_at,
+        analysis=analysis,
     )
 
 
@@ -136,4 +137,5 @@ def _wave_view(record: WaveRecord) -> WaveView:
         because=record.because,
         started_at=rfc3339_or_none(record.started_at),
         judged_at=rfc3339_or_none(record.judged_at),
+        analysis=None if record.analysis is None else msgspec.convert(record.analysis, AnalysisView),
     )

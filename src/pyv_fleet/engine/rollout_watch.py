@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pyv_fleet.core.rollout import AllBack, Event, LastWaveGood, Rollout, WaveBad, WaveGood, WaveUnclear
 from pyv_fleet.core.verdict import Facts, Terms, Wave, judge, standing_of
 from pyv_fleet.core.words import MemberStanding, RolloutState, Verdict
+from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.releases import golden_hash_of
 from pyv_fleet.engine.rollout_views import facts_of, is_back, judged, machine_of, wave_of
@@ -41,8 +42,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class Watch:
     """Which rollouts are due for a look, and the look."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, analyses: Analyses) -> None:
         self._ground = ground
+        self._analyses = analyses
         self._touched: set[str] = set()
         self._next: dict[str, int] = {}
         self._golden: dict[tuple[str, str], str | None] = {}
@@ -78,13 +80,15 @@ class Watch:
 
     async def _look_at_wave(self, connection: AsyncConnection, record: RolloutRecord, now: int) -> Found:
         at = machine_of(record)
-        stored = (await rollouts.waves_of(connection, record.id))[at.wave]
+        waves = await rollouts.waves_of(connection, record.id)
+        stored = waves[at.wave]
         terms = await _terms(connection, at)
         members = await self._facts(connection, at)
         wave, tally = judge(wave_of(stored), terms, members, now)
+        wave, seen = await self._analyses.joined(connection, at.plan, waves, wave, terms, now)
         if wave.applied_at is not None and wave.verdict is None:
             self._next[record.id] = min(self._next[record.id], wave.applied_at + terms.soak_seconds * 1000)
-        new = judged(stored, wave, tally)
+        new = judged(stored, wave, tally, seen)
         outcomes = {} if wave.verdict is None else _outcomes(members, terms, now)
         return Found(record=record, wave=new, outcomes=outcomes, event=_event_of(at, wave, now), changed=new != stored)
 

@@ -30,6 +30,7 @@ from pyv_fleet.core.rollout import (
 from pyv_fleet.core.views import Page, RolloutSpec, RolloutVerb, RolloutView
 from pyv_fleet.core.words import RolloutState
 from pyv_fleet.engine.alerting import Alerting
+from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, NotFound
 from pyv_fleet.engine.ground import Ground
@@ -64,6 +65,7 @@ class Rollouts:
         audit: AuditLog,
         alerting: Alerting,
         hearing: Callable[[], bool] = lambda: True,
+        analyses: Analyses | None = None,
     ) -> None:
         self._ground = ground
         self._trust = trust
@@ -73,7 +75,7 @@ class Rollouts:
         #: whether devices can be heard at all: while they cannot, nothing is judged
         self._hearing = hearing
         self._deaf = False
-        self._watch = Watch(ground)
+        self._watch = Watch(ground, analyses or Analyses(ground))
         self._completed: list[str] = []
         #: told after the commit
         self.observers: list[CompletionObserver] = []

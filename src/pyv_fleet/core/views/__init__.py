@@ -1,6 +1,7 @@
 """What the API says and takes: one struct an answer or a body. API, client, CLI and page share them; times RFC 3339."""
 
 from pyv_fleet.core.policy import Budgets
+from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.views.assignments import AssignmentView, DevicePatch, DeviceVerb, PinBody, PinView
 from pyv_fleet.core.views.channels import ChannelBody, ChannelVerb, ChannelView, RuleView
 from pyv_fleet.core.views.devices import (
@@ -40,6 +41,7 @@ from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
 
 __all__ = [
     "AlertView",
+    "AnalysisView",
     "AssignmentView",
     "AttentionView",
     "AuditView",
@@ -58,6 +60,7 @@ __all__ = [
     "DriftView",
     "FleetStatus",
     "FleetView",
+    "MeasureView",
     "Page",
     "ParcelOrder",
     "PinBody",

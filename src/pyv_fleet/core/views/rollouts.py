@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from pyv_fleet.core.policy import Asked, Moment
+from pyv_fleet.core.views.analysis import AnalysisView
 from pyv_fleet.core.views.page import Reason
 from pyv_fleet.core.words import RolloutState, Verdict, WaveState
 
@@ -59,6 +60,8 @@ class WaveView(msgspec.Struct, frozen=True, kw_only=True):
     soak_seconds: int = 0
     #: whether a person must let it in
     approve: bool = False
+    #: the wave beside the rest of its channel; none = not begun, or the rollout wants none
+    analysis: AnalysisView | None = None
 
 
 class RolloutView(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 
 from pyv_fleet.core.analysis_terms import AnalysisTerms, OwnMetric
 from pyv_fleet.core.own_metrics import NoValue
+from pyv_fleet.core.policy import Budgets
 from pyv_fleet.core.verdict import Wave
 from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.waves import Candidate, parse_cohort, resolve
@@ -36,7 +37,7 @@ class Scene:
         self.analyses = Analyses(stage.ground, asks)
         fleet = [Candidate(f"FLEET-simulated-{one}") for one in range(WAVE + CONTROL)]
         line = resolve(parse_cohort(str(WAVE)), fleet, "salt")
-        self.subject = Subject(ROLLOUT, "new", 1, "salt", [line], fleet, terms, SOAK_SECONDS, 60)
+        self.subject = Subject(ROLLOUT, "stable", "new", 1, "salt", [line], terms, SOAK_SECONDS)
         self.began = stage.now
         self.wave_ids: list[str] = []
         self.control_ids: list[str] = []
@@ -77,7 +78,7 @@ def play(
         async with rehearsal(path) as stage:
             await enrol_all(stage)
             made = Scene(stage, terms, asks)
-            everyone = [device.device_id for device in made.subject.population]
+            everyone = [f"FLEET-simulated-{one}" for one in range(WAVE + CONTROL)]
             figures = {"cpu_percent": 10.0, "ram_percent": 40.0, "queue_depth": 0, "health": {"cloud": {"evicted": 3}}}
             online = {"connectivity": Connectivity.ONLINE, "health_status": HealthStatus.HEALTHY}
             await made.beat(everyone, **online, **figures)
@@ -181,7 +182,7 @@ def test_a_device_that_is_not_heard_any_more_is_neither_well_nor_ill(tmp_path: P
 
 def test_a_wave_of_named_or_labelled_devices_is_not_compared_and_that_is_said(tmp_path: Path) -> None:
     async def scene(on: Scene) -> None:
-        everybody = resolve(parse_cohort("100%"), on.subject.population, "salt")
+        everybody = resolve(parse_cohort("100%"), [], "salt")
         on.subject = replace(on.subject, lines=[everybody])
         view = await on.look()
         assert view.verdict is None
@@ -273,3 +274,27 @@ def test_without_a_prometheus_such_a_metric_is_inconclusive_and_says_what_to_wri
         assert "write prometheus.url into fleet.toml" in (await on.look()).said
 
     play(tmp_path, scene, AnalysisTerms(metrics=(GROUPED,)))
+
+
+def test_a_rollout_goes_back_when_its_wave_does_worse_than_the_rest_though_every_budget_holds(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(60)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        wide = Budgets(unhealthy_permyriad=9_000)
+        rollout = await stage.roll("1.1", "20", "100%", budgets=wide, soak_seconds=60, deadline_seconds=600)
+        stage.sickening.add("1.1")
+        for one in range(60):
+            await stage.obey(f"FLEET-simulated-{one}")
+        seen = await stage.rollouts.get(rollout)
+        assert seen.state in ("reverting", "reverted")
+        assert "devices of the wave" in seen.because
+        assert "against 0 of 40 devices of the control (0.0%)" in seen.because
+        assert seen.waves[0].analysis is not None
+        assert seen.waves[0].analysis.verdict is Verdict.BAD
+
+    async def run() -> None:
+        async with rehearsal(tmp_path) as stage:
+            await scene(stage)
+
+    asyncio.run(run())
