@@ -96,8 +96,7 @@ class Engine:
     """The whole engine: `desk` for the faces, `running` for its tasks."""
 
     def __init__(self, around: Surroundings, trust: TrustChain) -> None:
-        ground = around.ground
-        self._ground = ground
+        self._ground = ground = around.ground
         self._monotonic = around.monotonic
         self.trust = trust
         self.alerting, audit, goldens = Alerting(ground), AuditLog(ground), Goldens()
@@ -119,7 +118,6 @@ class Engine:
         self._bundles = Bundles(ground, audit, around.bundles)
         self._telemetry = Telemetry(ground, self.tokens)
         self.polls = Polls(ground, around.polls)
-        self.analyses = Analyses(ground, around.prometheus)
         steps = Steps(ground.clock, around.monotonic)
         self.rollouts = Rollouts(
             ground,
@@ -129,7 +127,7 @@ class Engine:
             self.alerting,
             # deaf for one look after a step of the clock, so that the waves' clocks begin anew
             hearing=lambda: not steps.stepped() and self._hears(),
-            analyses=self.analyses,
+            analyses=Analyses(ground, around.prometheus),
         )
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
@@ -287,7 +285,7 @@ class Engine:
             *polling,
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
-            Sweep("own metrics", 5.0, self.analyses.ask),
+            Sweep("own metrics", 5.0, self.rollouts.analyses.ask),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("behind", 10.0, self._resolve_behind),

@@ -75,7 +75,8 @@ class Rollouts:
         #: whether devices can be heard at all: while they cannot, nothing is judged
         self._hearing = hearing
         self._deaf = False
-        self._watch = Watch(ground, analyses or Analyses(ground))
+        self.analyses = analyses or Analyses(ground)
+        self._watch = Watch(ground, self.analyses)
         self._completed: list[str] = []
         #: told after the commit
         self.observers: list[CompletionObserver] = []
