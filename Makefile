@@ -103,9 +103,10 @@ bench-ssh: setup test-tools ## push ssh to 60 sshd against rsync + ssh and Ansib
 bench-canary: setup ## canary analysis: false alarms and detection in simulation, minutes; CANARY="--runs 100 -o json"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/canary.py $(CANARY)
 
-nightly: setup   ## hours: second power cuts of every story, and 2,000 random kill -9; KILLS="--seed 1" for the same again
+nightly: setup   ## hours: second power cuts of every story, 2,000 random kill -9, 100 of the controller; KILLS="--seed 1" for the same again
 	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py
 	@PYTHONPATH=tests $(BIN)/python benchmarks/kill_nine.py $(KILLS)
+	@PYTHONPATH=tests $(BIN)/python benchmarks/controller_kills.py
 
 clean:           ## remove what make made
 	@rm -rf $(VENV) .cache .demo dist .mypy_cache .ruff_cache .pytest_cache

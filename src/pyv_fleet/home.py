@@ -49,7 +49,7 @@ async def broker_of(data: Path, settings: Settings, authority: Authority, told: 
     from pyv_fleet.broker.settings import BrokerSettings
 
     if settings.broker.mode == "external":
-        return external.from_url(settings.broker.url)
+        return external.from_url(settings.broker.url, settings.broker.controller_url or None)
     mosquitto = await asyncio.to_thread(fetch.obtain, fetch.default_cache(os.environ), say)
     port = settings.broker.controller_port or _free_port()
     broker_settings = BrokerSettings(

@@ -54,6 +54,8 @@ class BrokerSection(_Section, frozen=True, kw_only=True):
     controller_port: Port = 0
     #: `mqtts://host[:port]` of an external broker
     url: str = ""
+    #: of its listener for the controller, if that has one of its own
+    controller_url: str = ""
 
 
 class BundleSettings(_Section, frozen=True, kw_only=True):

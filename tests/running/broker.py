@@ -33,10 +33,10 @@ from running.ports import free_ports
 class RealBroker:
     """Our managed mosquitto, started from the main thread; `stop` ends it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, devices_port: int | None = None) -> None:
         self.authority = Authority.open_or_create(root / "ca", ["127.0.0.1"], datetime.now(UTC))
         self._runner = asyncio.Runner()
-        self.settings = broker_settings(root, self.authority)
+        self.settings = broker_settings(root, self.authority, devices_port)
         self._broker = self._made()
         self.go_on()
 
@@ -201,9 +201,10 @@ def real_broker() -> Iterator[RealBroker]:
             broker.stop()
 
 
-def broker_settings(root: Path, authority: Authority) -> BrokerSettings:
-    """Settings as `serve` makes them, on two free ports of loopback."""
+def broker_settings(root: Path, authority: Authority, devices_port: int | None = None) -> BrokerSettings:
+    """Settings as `serve` makes them, on free ports of loopback."""
     devices, controller = free_ports(2)
+    devices = devices_port or devices
     return BrokerSettings(
         directory=root / "broker",
         devices=BrokerAddress("127.0.0.1", devices),
