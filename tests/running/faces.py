@@ -21,7 +21,16 @@ from pyv_fleet.api.tls import CERTIFICATE_KEY
 from pyv_fleet.core import views
 from pyv_fleet.core.access import Doors
 from pyv_fleet.core.keys import KeyMade, KeySpec
-from pyv_fleet.core.words import ActOutcome, AlertState, AuthScope, RolloutState, Verdict, WaveState
+from pyv_fleet.core.words import (
+    ActOutcome,
+    AlertState,
+    AuthScope,
+    ReturnStanding,
+    RollbackState,
+    RolloutState,
+    Verdict,
+    WaveState,
+)
 from pyv_fleet.engine.answers import Answer
 from pyv_fleet.engine.desired import Desired
 from pyv_fleet.engine.errors import NotFound
@@ -92,6 +101,62 @@ class StandInAnswers:
 
     def leave(self, actor: str, key: str) -> None:
         pass
+
+
+def rollback(missing: tuple[str, ...] = (), **changes: Any) -> views.RollbackView:
+    """A rollback of two devices; those `missing` are not back."""
+    part = views.RollbackChannel(
+        channel="stable", was={"1.1": 2}, version="1.0", release="cd" * 32, epoch=1, generation=8,
+        message_sha256="ab" * 32,
+    )  # fmt: skip
+    fields: dict[str, Any] = {
+        "id": "b-1", "state": RollbackState.STANDING if missing else RollbackState.COMPLETED, "to_version": "1.0",
+        "channels": (part,), "selector": None, "reason": "it broke", "created_by": "operator", "started_at": NOW,
+        "offline": False, "devices": 2, "online": 2, "exempt": 0, "acknowledged": 2 - len(missing),
+        "online_acknowledged": 2 - len(missing), "waiting": 0, "away": 0,
+        "missing": tuple(returning(one) for one in missing), "missing_more": 0, "first_seconds": 0.2,
+        "median_seconds": 0.3, "last_seconds": 0.4, "done": True,
+    }  # fmt: skip
+    return views.RollbackView(**{**fields, **changes})
+
+
+def returning(device_id: str, **changes: Any) -> views.RollbackDevice:
+    """A device that failed on its way back."""
+    fields: dict[str, Any] = {
+        "channel": "stable", "online": True, "standing": ReturnStanding.FAILED,
+        "cause": "failed: gate (temp-01 is silent)",
+    }  # fmt: skip
+    return views.RollbackDevice(device_id=device_id, **{**fields, **changes})
+
+
+@dataclass
+class StandInRollbacks:
+    """Of the desk's fleet: two devices, those that the desk misses not back."""
+
+    desk: StandInDesk
+
+    async def start(self, spec: views.RollbackSpec, actor: str) -> views.RollbackView:
+        self.desk.asked.append(("rollback", spec))
+        return rollback(self.desk.missing)
+
+    async def status(self, rollback_id: str) -> views.RollbackView:
+        return rollback(self.desk.missing)
+
+    async def page(self, after: str | None, limit: int) -> views.Page[views.RollbackView]:
+        return views.Page(items=(rollback(self.desk.missing),), total=1)
+
+    async def report(self, rollback_id: str) -> views.RollbackReport:
+        every = [self._device(device_id) for device_id in ("FLEET-1", "FLEET-2")]
+        return views.RollbackReport(rollback=rollback(self.desk.missing), devices=tuple(every))
+
+    async def acknowledgements(self, rollback_id: str, after: int, limit: int) -> views.RollbackAcks:
+        back = [one for one in ("FLEET-1", "FLEET-2") if one not in self.desk.missing]
+        return views.RollbackAcks(after=after, items=tuple(self._device(one) for one in back[after : after + limit]))
+
+    def _device(self, device_id: str) -> views.RollbackDevice:
+        if device_id in self.desk.missing:
+            return returning(device_id)
+        return returning(device_id, standing=ReturnStanding.BACK, cause="", seconds=0.2)
 
 
 @dataclass
@@ -189,15 +254,9 @@ class StandInDesk:
         self.asked.append(("create_key", spec))
         return KeyMade(id="k-1", name=spec.name, scope=spec.scope, key="pyvapi1.made", expires_at=None)
 
-    async def rollback(self, spec: views.RollbackSpec, actor: str) -> views.RollbackView:
-        return await self.rollback_status("b-1")
-
-    async def rollback_status(self, rollback_id: str) -> views.RollbackView:
-        return views.RollbackView(
-            id=rollback_id, to_version="1.0", channels=("stable",), devices=2, online=2,
-            acknowledged=2 - len(self.missing), missing=self.missing, first_seconds=0.2, median_seconds=0.3,
-            last_seconds=0.4, started_at=NOW, done=not self.missing,
-        )  # fmt: skip
+    @property
+    def rollbacks(self) -> StandInRollbacks:
+        return StandInRollbacks(self)
 
     async def create_rollout(self, spec: views.RolloutSpec, actor: str) -> views.RolloutView:
         self.asked.append(("create_rollout", spec, actor))

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from pyvorin_edge.vocabulary import Connectivity
 from running.controller import Controller, controller
+from running.demo import until
 from running.self_update import KeptAlive, agent_bundle, order, release
 
 MAIN = "pyv_edge_agent/main.py"
@@ -118,10 +120,14 @@ def test_new_code_runs_and_the_code_before_comes_back_with_its_release(site: Sit
     assert site.settle_on("3")["agent_version"] == f"{before}+three"
     site.agent.kill()
     assert site.settle_on("3")["agent_version"] == f"{before}+three", "it starts on it again"
-    site.running.cli(
+    device = (site.agent.state / "device_id").read_text().strip()
+    client = site.running.client()
+    until(lambda: client.device(device).connectivity is Connectivity.ONLINE, within=30, what="the fleet hears it")
+    done = site.running.cli(
         "rollback", "--to", f"{site.name}-2", "--channel", site.name, "--reason", "a test",
-        "--yes", "--expect-count", "1", code=None,
+        "--yes", "--expect-count", "1", "--timeout", "50",
     )  # fmt: skip
+    assert "1 of 1 online devices acknowledged" in done.stderr, "that it restarts on its way is no end"
     assert site.settle_on("2")["agent_version"] == f"{before}+two"
 
 

@@ -1,4 +1,4 @@
-"""Data on stdout: a table for people; json, yaml or csv for programs. Rich is loaded only to draw on a terminal."""
+"""Data on stdout: a table for people, json, jsonl, yaml, csv for programs. Rich is loaded only to draw."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ def show_list(session: Session, rows: Sequence[Any], columns: Sequence[Column], 
     match session.format:
         case "json" | "yaml":
             _write(session.format, {"items": list(rows), "total": len(rows)} if paged else list(rows))
+        case "jsonl":
+            for row in rows:
+                write_line(row)
         case "csv":
             _csv([column.head for column in columns], _cells(rows, columns, nothing=""))
         case _:
@@ -40,12 +43,21 @@ def show_one(session: Session, value: Any, fields: Sequence[Column]) -> None:
     match session.format:
         case "json" | "yaml":
             _write(session.format, value)
+        case "jsonl":
+            write_line(value)
         case "csv":
             _csv([field.head for field in fields], _cells([value], fields, nothing=""))
         case _:
             width = max(len(field.head) for field in fields)
             for field in fields:
                 click.echo(f"{field.head.ljust(width)}  {_text(field.text(value))}")
+
+
+def write_line(value: Any) -> None:
+    """One value as JSON on one line, at once: whoever reads the pipe sees it when it happens."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(value).decode())
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ import click
 if TYPE_CHECKING:
     from pyv_fleet.client import Context, FleetClient
 
-FORMATS: Final = ("table", "json", "yaml", "csv")
+FORMATS: Final = ("table", "json", "jsonl", "yaml", "csv")
 
 
 class Exit(IntEnum):

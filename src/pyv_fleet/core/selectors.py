@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -38,3 +38,35 @@ def parse_selector(text: str) -> Selector:
     if twice is not None:
         raise SelectorError(f"selector {text!r}: {twice!r} stands twice, so nothing could match")
     return Selector(tuple(sorted(pairs)))
+
+
+def parse_where(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """`label=value[,value]…[,label2=…]`, several of them: every label named, any of its values (PROTOCOL 5, `where`).
+
+    SelectorError if a part is no label, or a label stands twice.
+    """
+    where: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        label = ""
+        for part in (part.strip() for part in text.split(",")):
+            named = "=" in part
+            if not named and not label:
+                raise SelectorError(f"selector {text!r}: write label=value, label=value,value or several of them")
+            try:
+                label, value = parse_label(part if named else f"{label}={part}")
+            except IdentityError as why:
+                raise SelectorError(f"selector {text!r}: {why}") from None
+            if named and label in where:
+                raise SelectorError(f"selector {text!r}: {label!r} stands twice: write {label}=value,value")
+            where[label] = tuple(dict.fromkeys((*where.get(label, ()), value)))
+    return where
+
+
+def in_where(where: Mapping[str, Sequence[str]], labels: Mapping[str, str]) -> bool:
+    """Whether a device with these labels is meant; nothing named = every device."""
+    return all(labels.get(label) in values for label, values in where.items())
+
+
+def where_text(where: Mapping[str, Sequence[str]]) -> str:
+    """As `parse_where` reads it, for people."""
+    return ",".join(f"{label}={','.join(values)}" for label, values in sorted(where.items()))

@@ -84,6 +84,35 @@ class Worse(Word):
     LOWER = "lower", "less of it is worse"
 
 
+class RollbackState(Word):
+    """Where a rollback stands."""
+
+    RUNNING = "running", "devices that were online when it was ordered are waited for"
+    STANDING = "standing", "who was online is back or came to another end; who was not meets the order on its return"
+    COMPLETED = "completed", "every device is back"
+    SUPERSEDED = "superseded", "a newer order took its place"
+
+
+class ReturnStanding(Word):
+    """Where a device stands in a rollback."""
+
+    BACK = "back", "it runs the target, and said so under this order"
+    MOVING = "moving", "it heard the order and is on its way"
+    UNHEARD = "unheard", "it never said that it heard the order"
+    FAILED = "failed", "it tried the target and could not take it, or refused it"
+    OFFLINE = "offline", "its connection ended after the order"
+    LOST = "lost", "it fell silent after the order"
+    AWAY = "away", "it was not online when the order came: it meets it on its return"
+    PINNED = "pinned", "its own pin stands before the order"
+    QUARANTINED = "quarantined", "it is quarantined: no order reaches it"
+    ELSEWHERE = "elsewhere", "another order holds for it now"
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether a device that was online may still come back by itself, and soon."""
+        return self in (ReturnStanding.MOVING, ReturnStanding.UNHEARD, ReturnStanding.OFFLINE)
+
+
 class PollFailure(Word):
     """Why a device's `/health` could not be read (PROTOCOL 9): each kind keeps its own name."""
 
@@ -225,3 +254,4 @@ class PushStage(Word):
     SOAK = "soak", "they took it, and must stay well for a while"
     REST = "rest", "the other hosts, a few at a time"
     ENDED = "ended", "nothing more is begun"
+    ROLLED_BACK_OFFLINE = "rolled_back_offline", "a rollback was ordered with the key while the controller was away"

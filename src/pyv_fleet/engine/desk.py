@@ -24,8 +24,6 @@ from pyv_fleet.core.views import (
     Page,
     ReleaseView,
     RemediateBody,
-    RollbackSpec,
-    RollbackView,
     RolloutSpec,
     RolloutVerb,
     RolloutView,
@@ -49,13 +47,14 @@ from pyv_fleet.engine.enrolment import Enrolment
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.intake import Intake
-from pyv_fleet.engine.interface import ReleaseDesk, RollbackDesk, RolloutDesk
+from pyv_fleet.engine.interface import ReleaseDesk, RolloutDesk
 from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.promotions import Promotions
 from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
+from pyv_fleet.engine.rollback import Rollbacks
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
@@ -101,7 +100,7 @@ class Parts:
     releases: ReleaseDesk
     bundles: Bundles
     rollouts: RolloutDesk
-    rollbacks: RollbackDesk
+    rollbacks: Rollbacks
     answers: Answers
     desired: DesiredOrders
     parcels: Parcels
@@ -162,6 +161,11 @@ class Desk:
     def promotions(self) -> Promotions:
         """What one channel proved, rolled out on another."""
         return self._parts.promotions
+
+    @property
+    def rollbacks(self) -> Rollbacks:
+        """Rollbacks: ordered, followed, told of."""
+        return self._parts.rollbacks
 
     # --- the fleet ---
 
@@ -252,7 +256,7 @@ class Desk:
             return await self._parts.desired.of(device_id)
         return await self._parts.desired.after(device_id, known, seconds, ending)
 
-    # --- releases, channels, rollouts, rollbacks ---
+    # --- releases, channels, rollouts ---
 
     async def publish_release(
         self,
@@ -328,14 +332,6 @@ class Desk:
     async def abort_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
         """It ends."""
         return await self._parts.rollouts.abort(rollout_id, verb, actor)
-
-    async def rollback(self, spec: RollbackSpec, actor: str) -> RollbackView:
-        """Ordered, or with `dry_run` only counted."""
-        return await self._parts.rollbacks.start(spec, actor)
-
-    async def rollback_status(self, rollback_id: str) -> RollbackView:
-        """How far it is; NotFound."""
-        return await self._parts.rollbacks.status(rollback_id)
 
     # --- trust, tokens, enrolment ---
 

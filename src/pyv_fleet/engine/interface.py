@@ -1,4 +1,4 @@
-"""The ports between the engine's parts: what each is told, and what the desk wants of releases, rollouts, rollbacks."""
+"""The ports between the engine's parts: what each is told, and what the desk wants of releases and rollouts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import NamedTuple, Protocol
 from pyv_fleet.core.views import (
     Page,
     ReleaseView,
-    RollbackSpec,
-    RollbackView,
     RolloutSpec,
     RolloutVerb,
     RolloutView,
@@ -87,13 +85,3 @@ class RolloutDesk(Protocol):
 
     async def abort(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
         """It ends: reverted, or staying."""
-
-
-class RollbackDesk(Protocol):
-    """engine/rollback.py: `Rollbacks`."""
-
-    async def start(self, spec: RollbackSpec, actor: str) -> RollbackView:
-        """Ordered, or with `dry_run` only counted."""
-
-    async def status(self, rollback_id: str) -> RollbackView:
-        """How far it is; NotFound."""

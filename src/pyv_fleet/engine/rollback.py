@@ -2,293 +2,211 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.views import RollbackSpec, RollbackView
+from pyv_fleet.core.selectors import where_text
+from pyv_fleet.core.views import Page, RollbackAcks, RollbackReport, RollbackSpec, RollbackView
+from pyv_fleet.engine import statuses
 from pyv_fleet.engine.audit import AuditLog
-from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
-from pyv_fleet.engine.ground import Ground, rfc3339
+from pyv_fleet.engine.errors import Conflict, NotFound
+from pyv_fleet.engine.goldens import assignment_of
+from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import Heard
-from pyv_fleet.engine.orders import Orders
-from pyv_fleet.engine.releases import known_release
-from pyv_fleet.engine.rollout_plans import follows_rules, refuse_release
-from pyv_fleet.engine.rollout_views import machine_of
+from pyv_fleet.engine.orders import Orders, directive_of
+from pyv_fleet.engine.rollback_orders import Part, RollbackOrders, acks
+from pyv_fleet.engine.rollback_views import Standings, device_of, frozen, report_of, view_of
+from pyv_fleet.engine.rollback_watch import Following, said_of
 from pyv_fleet.engine.rollouts import Rollouts
 from pyv_fleet.engine.trust_chain import TrustChain
-from pyv_fleet.store import channels, releases, rollbacks, rollouts, status
 from pyv_fleet.store import orders as directives
+from pyv_fleet.store import rollbacks, status
 from pyv_fleet.store.orders import DirectiveRecord
-from pyv_fleet.store.releases import ReleaseRecord
-from pyv_fleet.store.rollbacks import AckRecord, RollbackRecord, RollbackTarget
-from pyv_fleet.store.status import Filter, Known, StatusRecord
+from pyv_fleet.store.rollbacks import AckRecord, RollbackRecord
+from pyv_fleet.store.status import Known
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Rule
-from pyvorin_edge.vocabulary import Connectivity, Phase, RuleKind
+from pyvorin_edge.orders import golden
 
-LAST_GOOD = "last-good"
-"""For `to`: what was the whole channel's release before the present one; during a rollout, its baseline."""
+LAST = "last"
+"""For an id: the one that was ordered last."""
 
 
 class Rollbacks:
-    """Orders rollbacks and follows them; engine/interface.py, RollbackDesk.
+    """Orders rollbacks and follows them.
 
     Wire `heard` as an observer of the intake, `ordered` as one of directives, and call `reenter` once at the start.
     """
 
     def __init__(self, ground: Ground, trust: TrustChain, orders: Orders, audit: AuditLog, running: Rollouts) -> None:
         self._ground = ground
-        self._trust = trust
         self._orders = orders
         self._audit = audit
-        self._rollouts = running
-        #: open rollbacks, and for each device that has not acknowledged its channel and what it is to settle on
-        self._waiting: dict[str, dict[str, tuple[str, RollbackTarget]]] = {}
+        self._ordering = RollbackOrders(ground, trust, orders, running)
+        self._open: dict[str, Following] = {}
 
     async def start(self, spec: RollbackSpec, actor: str) -> RollbackView:
         """Ordered at once; with `dry_run` only counted. Supersedes what rolls out on these channels.
 
-        NotFound for an unknown release or channel, Conflict if there is nothing to go back to, the release is barred,
-        or the devices are not so many as expected.
+        NotFound for an unknown release or channel, or a selection that nobody has; Conflict if there is nothing to go
+        back to, the release is barred, or the devices are not so many as expected.
         """
         async with self._ground.database.begin() as connection:
-            goals = await self._goals(connection, spec)
-            touched = [
-                known
-                for channel in goals
-                for known in await status.find(connection, Filter(channel=channel))
-                if follows_rules(known.device)
-            ]
-            if spec.expect_count is not None and spec.expect_count != len(touched):
-                raise Conflict(
-                    "not as many devices as expected",
-                    f"it would touch {len(touched)} devices, {spec.expect_count} were expected: nothing was done",
-                )
-            record = self._record(spec, goals, actor)
+            parts = await self._ordering.resolve(connection, spec)
+            record = self._record(spec, parts, actor)
+            members = acks(record.id, parts)
+            _refuse_other_count(spec, sum(ack.follows for ack in members))
             if spec.dry_run:
-                return _view(record, _acks(record, touched), {one.device.device_id: one for one in touched})
-            record = await self._order(connection, record, goals, actor)
-            await rollbacks.put(connection, record, _acks(record, touched))
-        self._wait(record, [known.device.device_id for known in touched], touched)
+                return self._following(record, members, parts).view()
+            record = await self._order(connection, record, parts)
+            await rollbacks.put(connection, record, members)
+        self._open[record.id] = self._following(record, members, parts)
         await self._orders.publish_pending()
         self._ground.changes.ring("rollouts")
         return await self.status(record.id)
 
-    async def status(self, rollback_id: str) -> RollbackView:
-        """How far it is; NotFound."""
+    async def page(self, after: str | None, limit: int) -> Page[RollbackView]:
+        """All rollbacks, newest first."""
         async with self._ground.database.read() as connection:
-            record = await rollbacks.get(connection, rollback_id)
-            if record is None:
-                raise NotFound("no such rollback", rollback_id)
-            acks = await rollbacks.acks_of(connection, rollback_id)
-            known = await status.get_many(connection, [ack.device_id for ack in acks])
-        return _view(record, acks, known)
+            found, more, total = await rollbacks.find_page(connection, after, limit)
+            items = tuple([view_of(*(await self._known(connection, record))) for record in found])
+        return Page(items=items, next=items[-1].id if more else None, total=total)
+
+    async def status(self, rollback_id: str) -> RollbackView:
+        """How far it is; `last` = the newest. NotFound."""
+        if (following := self._open.get(rollback_id)) is not None:
+            return following.view()
+        return view_of(*(await self._found(rollback_id)))
+
+    async def report(self, rollback_id: str) -> RollbackReport:
+        """All of it, each device with its seconds or its cause; NotFound."""
+        return report_of(*(await self._found(rollback_id)))
+
+    async def acknowledgements(self, rollback_id: str, after: int, limit: int) -> RollbackAcks:
+        """Who acknowledged, in the order in which they did, after the first `after`; NotFound."""
+        record, members, standings = await self._found(rollback_id)
+        following = self._open.get(record.id) or Following(record, members, {})
+        some = [following.acks[device_id] for device_id in following.order[after : after + limit]]
+        return RollbackAcks(after=after, items=tuple(device_of(record, ack, standings) for ack in some))
 
     async def heard(self, batch: Sequence[Heard]) -> None:
-        """Reports came: who settled on the target has acknowledged."""
-        for rollback_id, targets in list(self._waiting.items()):
-            done = [
+        """Reports came, or somebody fell silent: who settled on the target has acknowledged."""
+        for following in list(self._open.values()):
+            back = [
                 one.device.device_id
                 for one in batch
-                if (waited := targets.get(one.device.device_id)) is not None and acknowledges(one.after, waited[1])
+                if one.device.device_id in following.standings
+                and following.hear(one.device.device_id, one.device.channel, said_of(Known(one.device, one.after)))
             ]
-            if done:
-                await self._acknowledge(rollback_id, targets, done)
+            if back:
+                await self._acknowledge(following, back)
 
     async def ordered(self, directive: DirectiveRecord) -> None:
-        """A directive is out: where it orders another release, nobody will acknowledge the rollback any more."""
-        for rollback_id, targets in list(self._waiting.items()):
-            for device_id, (channel, target) in list(targets.items()):
-                newer = (directive.epoch, directive.generation) > (target.epoch, target.generation)
-                if channel == directive.channel and newer and directive.rules[-1].release != target.release:
-                    del targets[device_id]
-            if not targets:
-                await self._close(rollback_id)
+        """A directive is out: those whom it orders another release will not acknowledge the rollback any more."""
+        for following in list(self._open.values()):
+            target = following.record.targets.get(directive.channel)
+            if target is None or (directive.epoch, directive.generation) <= (target.epoch, target.generation):
+                continue
+            await self._leave(following, directive, target.release)
+            if following.over:
+                await self._close(following)
 
     async def reenter(self) -> None:
         """At the start: who acknowledged while nobody counted is counted now, the others are waited for."""
         async with self._ground.database.read() as connection:
             open_ones = await rollbacks.open_ones(connection)
+            current = await directives.current_all(connection)
         for record in open_ones:
             async with self._ground.database.read() as connection:
-                acks = await rollbacks.acks_of(connection, record.id)
-                pending = {ack.device_id for ack in acks if ack.acknowledged_at is None}
-                known = await status.get_many(connection, pending)
-                newer = await self._superseded(connection, record)
-            if newer:
-                await self._close(record.id)
-                continue
-            self._wait(record, pending, list(known.values()))
-            targets = self._waiting.get(record.id, {})
-            done = [key for key, one in known.items() if key in targets and acknowledges(one.status, targets[key][1])]
-            await self._acknowledge(record.id, targets, done)
+                members = await rollbacks.acks_of(connection, record.id)
+                pending = [ack.device_id for ack in members if ack.acknowledged_at is None]
+                touched = await rollbacks.by_id(connection, pending)
+            following = Following(record, members, {one.device_id: one.said for one in touched})
+            self._open[record.id] = following
+            await self._acknowledge(following, following.back_at_once())
+            for channel in record.targets.keys() & current.keys():
+                await self.ordered(current[channel])
 
-    async def _goals(self, connection: AsyncConnection, spec: RollbackSpec) -> dict[str, ReleaseRecord]:
-        """What each channel goes back to; Invalid unless it is said which, or that it is all of them."""
-        if spec.all == bool(spec.channels):
-            raise Invalid("which channels?", "name `channels`, or say `all: true`", ("channels: or all: true",))
-        current = await directives.current_all(connection)
-        names = spec.channels or tuple(sorted(current))
-        for name in names:
-            if await channels.get(connection, name) is None:
-                raise NotFound("no such channel", repr(name))
-            if name not in current:
-                raise Conflict("nothing to go back from", f"channel {name} has no release yet")
-        if not names:
-            raise Conflict("nothing to go back from", "no channel has a release yet")
-        goals = {name: await self._goal(connection, name, spec.to) for name in dict.fromkeys(names)}
-        for release in goals.values():
-            refuse_release(release, self._trust.current)
-        return goals
-
-    async def _goal(self, connection: AsyncConnection, channel: str, to: str) -> ReleaseRecord:
-        digest = await last_good(connection, channel) if to == LAST_GOOD else to
-        if digest is None:
-            raise Conflict(
-                "no last good release",
-                f"channel {channel} has had no other release that was its whole one: name a version",
-            )
-        return await known_release(connection, digest)
-
-    def _record(self, spec: RollbackSpec, goals: Mapping[str, ReleaseRecord], actor: str) -> RollbackRecord:
+    def _record(self, spec: RollbackSpec, parts: Sequence[Part], actor: str) -> RollbackRecord:
         return RollbackRecord(
             id=self._ground.new_id(),
-            to_version=", ".join(dict.fromkeys(release.version for release in goals.values()))[:64],
-            targets={
-                channel: RollbackTarget(release=release.digest, epoch=0, generation=0)
-                for channel, release in goals.items()
-            },
+            to_version=", ".join(dict.fromkeys(part.release.version for part in parts))[:64],
+            targets={part.channel: part.target() for part in parts},
             reason=spec.reason,
             created_by=actor,
             started_at=self._ground.clock(),
+            selector=dict(spec.labels),
         )
 
     async def _order(
-        self, connection: AsyncConnection, record: RollbackRecord, goals: Mapping[str, ReleaseRecord], actor: str
+        self, connection: AsyncConnection, record: RollbackRecord, parts: Sequence[Part]
     ) -> RollbackRecord:
-        """One directive a channel, each with a higher attempt of its release than any before."""
-        targets: dict[str, RollbackTarget] = {}
-        for channel, release in goals.items():
-            because = f"{actor} rolled the channel back to {release.version}: {record.reason}"
-            await self._rollouts.supersede(connection, channel, because, actor)
-            attempt = await releases.next_attempt(connection, release.digest)
-            rule = Rule(kind=RuleKind.ROLLBACK, release=Digest(release.digest), attempt=attempt)
-            directive = await self._orders.issue_directive(
-                connection, channel, (rule,), reason=record.reason, actor=actor
+        targets = {
+            part.channel: await self._ordering.order(
+                connection, part, record.selector, record.reason, record.created_by
             )
-            targets[channel] = RollbackTarget(
-                release=release.digest, epoch=directive.epoch, generation=directive.generation
-            )
-            await channels.set_last_good(connection, channel, release.digest)
-        subject = f"{record.id} {', '.join(goals)} to {record.to_version}"
-        await self._audit.record(connection, actor=actor, act="rollback", subject=subject, reason=record.reason)
-        return RollbackRecord(
-            id=record.id,
-            to_version=record.to_version,
-            targets=targets,
-            reason=record.reason,
-            created_by=actor,
-            started_at=self._ground.clock(),
-        )
-
-    def _wait(self, record: RollbackRecord, device_ids: Sequence[str] | set[str], known: Sequence[Known]) -> None:
-        wanted = set(device_ids)
-        self._waiting[record.id] = {
-            one.device.device_id: (one.device.channel, record.targets[one.device.channel])
-            for one in known
-            if one.device.device_id in wanted and one.device.channel in record.targets
+            for part in parts
         }
+        chosen = f" {where_text(record.selector)}" if record.selector else ""
+        subject = f"{record.id} {', '.join(targets)}{chosen} to {record.to_version}"
+        await self._audit.record(
+            connection, actor=record.created_by, act="rollback", subject=subject, reason=record.reason
+        )
+        return msgspec.structs.replace(record, targets=targets, started_at=self._ground.clock())
 
-    async def _acknowledge(
-        self, rollback_id: str, targets: dict[str, tuple[str, RollbackTarget]], device_ids: list[str]
-    ) -> None:
+    def _following(self, record: RollbackRecord, members: Sequence[AckRecord], parts: Sequence[Part]) -> Following:
+        return Following(record, members, {one.device_id: one.said for part in parts for one in part.devices})
+
+    async def _acknowledge(self, following: Following, device_ids: list[str]) -> None:
+        now = self._ground.clock()
+        if device_ids:
+            async with self._ground.database.begin() as connection:
+                await rollbacks.acknowledge(connection, following.record.id, device_ids, now)
+            following.acknowledged(device_ids, now)
+            self._ground.changes.ring("rollouts")
+        if following.over:
+            await self._close(following)
+
+    async def _leave(self, following: Following, directive: DirectiveRecord, release: str) -> None:
+        pending = following.pending(directive.channel)
+        order = directive_of(directive)
+        async with self._ground.database.read() as connection:
+            known = await status.get_many(connection, pending)
+        for device_id, one in known.items():
+            held = frozenset(Digest(digest) for digest in statuses.held_by(one.status))
+            target = golden(device_id, order, assignment_of(one.device), held)
+            if target is not None and target.release != release:
+                following.leave(device_id, f"generation {directive.generation}: {directive.reason}")
+
+    async def _close(self, following: Following) -> None:
+        """Nobody is waited for any more: all have acknowledged, or a newer order took its place."""
         now = self._ground.clock()
         async with self._ground.database.begin() as connection:
-            for device_id in device_ids:
-                await rollbacks.acknowledge(connection, rollback_id, device_id, now)
-        for device_id in device_ids:
-            targets.pop(device_id, None)
-        if not targets:
-            await self._close(rollback_id)
-        self._ground.changes.ring("rollouts")
+            await rollbacks.close(connection, following.record.id, now, following.stood())
+        following.end(now)
+        self._open.pop(following.record.id, None)
 
-    async def _close(self, rollback_id: str) -> None:
-        """Nobody is waited for any more: all have acknowledged, or a newer order took its place."""
-        self._waiting.pop(rollback_id, None)
-        async with self._ground.database.begin() as connection:
-            await rollbacks.close(connection, rollback_id, self._ground.clock())
+    async def _found(self, rollback_id: str) -> tuple[RollbackRecord, Sequence[AckRecord], Standings]:
+        async with self._ground.database.read() as connection:
+            newest = rollback_id == LAST
+            record = await (rollbacks.newest(connection) if newest else rollbacks.get(connection, rollback_id))
+            if record is None:
+                raise NotFound("no such rollback", "there was none yet" if newest else rollback_id)
+            return await self._known(connection, record)
 
-    async def _superseded(self, connection: AsyncConnection, record: RollbackRecord) -> bool:
-        current = await directives.current_all(connection)
-        return all(
-            channel in current and current[channel].rules[-1].release != target.release
-            for channel, target in record.targets.items()
+    async def _known(
+        self, connection: AsyncConnection, record: RollbackRecord
+    ) -> tuple[RollbackRecord, Sequence[AckRecord], Standings]:
+        if (following := self._open.get(record.id)) is not None:
+            return following.record, list(following.acks.values()), following.standings
+        members = await rollbacks.acks_of(connection, record.id)
+        return record, members, frozen(members)
+
+
+def _refuse_other_count(spec: RollbackSpec, count: int) -> None:
+    if spec.expect_count is not None and spec.expect_count != count:
+        raise Conflict(
+            "not as many devices as expected",
+            f"it would touch {count} devices, {spec.expect_count} were expected: nothing was done",
         )
-
-
-async def last_good(connection: AsyncConnection, channel: str) -> str | None:
-    """What `last-good` means on a channel now; none if it never had another release.
-
-    While a rollout has not ended: its baseline. While a hold stands: what the rest stays on.
-    """
-    open_ones = await rollouts.open_ones(connection, channel)
-    if open_ones:
-        return machine_of(open_ones[-1]).plan.baseline
-    current = await directives.current(connection, channel)
-    if current is not None and any(rule.hold for rule in current.rules):
-        return current.rules[-1].release
-    terms = await channels.get(connection, channel)
-    return None if terms is None else terms.last_good
-
-
-def acknowledges(said: StatusRecord, target: RollbackTarget) -> bool:
-    """That generation or a later one, settled, and running the target: by the device's own word."""
-    return (
-        (said.epoch, said.generation) >= (target.epoch, target.generation)
-        and said.phase is Phase.SETTLED
-        and said.running_release == target.release
-    )
-
-
-def _acks(record: RollbackRecord, touched: Sequence[Known]) -> list[AckRecord]:
-    return [
-        AckRecord(
-            rollback_id=record.id,
-            device_id=known.device.device_id,
-            channel=known.device.channel,
-            online=known.status.connectivity is Connectivity.ONLINE,
-        )
-        for known in touched
-    ]
-
-
-def _view(record: RollbackRecord, acks: Sequence[AckRecord], known: Mapping[str, Known]) -> RollbackView:
-    """As the API shows it. Seconds are counted from `started_at`, taken when the directives went out; who was offline
-    then is not in them: how long it was away says nothing of the fleet."""
-    missing = tuple(
-        ack.device_id for ack in acks if ack.acknowledged_at is None and _is_online(known.get(ack.device_id))
-    )
-    done = [ack for ack in acks if ack.acknowledged_at is not None]
-    seconds = sorted(
-        (ack.acknowledged_at - record.started_at) / 1000 for ack in done if ack.acknowledged_at and ack.online
-    )
-    return RollbackView(
-        id=record.id,
-        to_version=record.to_version,
-        channels=tuple(sorted(record.targets)),
-        devices=len(acks),
-        online=len(done) + len(missing),
-        acknowledged=len(done),
-        missing=missing,
-        first_seconds=seconds[0] if seconds else None,
-        median_seconds=statistics.median(seconds) if seconds else None,
-        last_seconds=seconds[-1] if seconds else None,
-        started_at=rfc3339(record.started_at),
-        done=not missing,
-    )
-
-
-def _is_online(known: Known | None) -> bool:
-    return known is not None and known.status.connectivity is Connectivity.ONLINE

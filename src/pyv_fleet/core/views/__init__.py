@@ -26,7 +26,14 @@ from pyv_fleet.core.views.releases import (
     YankedView,
     YankView,
 )
-from pyv_fleet.core.views.rollbacks import RollbackSpec, RollbackView
+from pyv_fleet.core.views.rollbacks import (
+    RollbackAcks,
+    RollbackChannel,
+    RollbackDevice,
+    RollbackReport,
+    RollbackSpec,
+    RollbackView,
+)
 from pyv_fleet.core.views.rollouts import (
     CheckView,
     DiffView,
@@ -75,6 +82,10 @@ __all__ = [
     "ReleaseView",
     "RemediateBody",
     "ResultView",
+    "RollbackAcks",
+    "RollbackChannel",
+    "RollbackDevice",
+    "RollbackReport",
     "RollbackSpec",
     "RollbackView",
     "RolloutSpec",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, false
 
 from pyv_fleet.store.schema.naming import metadata
 
@@ -69,11 +69,13 @@ rollbacks: Final = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("to_version", String(64), nullable=False),
-    Column("targets", JSON, nullable=False),  # {channel: {release, epoch, generation}}
+    Column("targets", JSON, nullable=False),  # {channel: {release, attempt, epoch, generation, …}}
     Column("reason", Text, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("started_at", BigInteger, nullable=False, index=True),
     Column("done_at", BigInteger, nullable=True),
+    Column("selector", JSON, nullable=False, server_default="{}"),  # {label: [values]}; empty = whole channels
+    Column("offline", Boolean, nullable=False, server_default=false()),  # by the key alone
 )
 
 rollback_acks: Final = Table(  # one row a device that the rollback touches, made when it starts
@@ -84,5 +86,7 @@ rollback_acks: Final = Table(  # one row a device that the rollback touches, mad
     Column("channel", String(32), nullable=False),
     Column("online", Boolean, nullable=False),  # when the rollback started
     Column("acknowledged_at", BigInteger, nullable=True),
+    Column("standing", String(16), nullable=True),  # where it stood when the rollback ended, or that it never followed
+    Column("cause", Text, nullable=True),
     Index(None, "device_id"),
 )

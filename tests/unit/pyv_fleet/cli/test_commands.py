@@ -149,7 +149,39 @@ def test_a_rollback_says_how_many_and_how_fast_and_9_names_the_missing(tmp_path:
         desk.missing = ("FLEET-2",)
         done = here(*act, "--timeout", "0")
     assert done.exit_code == 9
-    assert "FLEET-2" in done.stderr
+    assert "FLEET-2  failed: gate (temp-01 is silent)" in done.stderr
+
+
+def test_a_rollback_shows_what_it_resolved_to_and_a_selection_reaches_the_controller(tmp_path: Path) -> None:
+    desk = StandInDesk()
+    act = ("rollback", "--to", "1.0", "-l", "site=berlin,munich", "-l", "kind=real", "--reason", "x", "--yes")
+    with console(tmp_path, desk) as here:
+        done = here(*act, "--expect-count", "2")
+        assert here(*act, "--expect-count", "3").exit_code == 6
+    assert done.exit_code == 0
+    assert "channel stable: 2 on 1.1 → 1.0" in done.stderr
+    assert desk.asked[0][1].labels == {"site": ("berlin", "munich"), "kind": ("real",)}
+    assert [one[1].dry_run for one in desk.asked] == [True, False, True]
+
+
+def test_a_rollback_in_jsonl_has_a_line_for_each_acknowledgement(tmp_path: Path) -> None:
+    act = ("rollback", "--to", "1.0", "--all", "--reason", "x", "--yes", "--expect-count", "2", "-o", "jsonl")
+    with console(tmp_path, StandInDesk()) as here:
+        lines = [json.loads(line) for line in here(*act).stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["ordered", "acknowledged", "acknowledged", "ended"]
+    assert lines[1]["device"]["device_id"] == "FLEET-1"
+
+
+def test_rollbacks_are_listed_watched_and_reported(tmp_path: Path) -> None:
+    desk = StandInDesk(missing=("FLEET-2",))
+    with console(tmp_path, desk) as here:
+        assert "b-1" in here("rollback", "list").stdout
+        assert here("rollback", "watch", "last").exit_code == 9
+        assert "| FLEET-2 | stable | failed: gate" in here("rollback", "report", "last").stdout
+        assert here("rollback", "report", "b-1", "--report", str(tmp_path / "report.json")).exit_code == 0
+        assert here("rollback", "--to", "1.0", "list").exit_code == 2
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert [one["standing"] for one in found["devices"]] == ["back", "failed"]
 
 
 def test_a_token_goes_to_a_private_file_and_not_to_the_terminal(tmp_path: Path) -> None:

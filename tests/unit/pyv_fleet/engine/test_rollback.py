@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from pyv_fleet.core.views import RollbackSpec, RolloutVerb
+from pyv_fleet.core.views import RollbackSpec, RollbackView, RolloutVerb
+from pyv_fleet.core.words import ReturnStanding, RollbackState
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
-from pyvorin_edge.vocabulary import Connectivity, RuleKind
+from pyv_fleet.store import devices, orders
+from pyvorin_edge.orders import encode_order
+from pyvorin_edge.vocabulary import Connectivity, Phase, RuleKind
 from running.rehearsal import Rehearsal, rehearsal
 
 
@@ -44,12 +49,13 @@ def test_every_online_device_acknowledges_and_the_seconds_are_counted(tmp_path: 
         await two_releases(stage, 5, offline=1)
         begun = await stage.rollbacks.start(back("1.0", expect_count=5), "op")
         assert (begun.devices, begun.online, begun.acknowledged, begun.done) == (5, 4, 0, False)
-        assert len(begun.missing) == 4
+        assert (len(begun.missing), begun.waiting, begun.away, begun.state) == (4, 4, 1, RollbackState.RUNNING)
         for number, seconds in enumerate((1, 2, 4, 8)):
             stage.now += seconds * 1000
             await stage.obey(f"FLEET-simulated-{number}")
         ended = await stage.rollbacks.status(begun.id)
         assert (ended.online, ended.acknowledged, ended.missing, ended.done) == (4, 4, (), True)
+        assert ended.state is RollbackState.STANDING
         assert ended.first_seconds == pytest.approx(1, abs=0.2)
         assert ended.median_seconds == pytest.approx(5, abs=0.2)
         assert ended.last_seconds == pytest.approx(15, abs=0.2)
@@ -70,7 +76,8 @@ def test_who_was_away_comes_back_on_the_right_release_and_is_counted(tmp_path: P
         await stage.say("FLEET-simulated-2", connectivity=Connectivity.ONLINE)
         await stage.obey()
         after = await stage.rollbacks.status(begun.id)
-        assert (after.acknowledged, after.last_seconds) == (3, before.last_seconds)
+        assert (after.acknowledged, after.online_acknowledged, after.last_seconds) == (3, 2, before.last_seconds)
+        assert (after.away, after.state) == (0, RollbackState.COMPLETED)
 
     play(tmp_path, scene)
 
@@ -135,7 +142,7 @@ def test_a_trial_or_a_wrong_count_changes_nothing(tmp_path: Path) -> None:
         await two_releases(stage)
         before = await stage.told()
         tried = await stage.rollbacks.start(back("1.0", dry_run=True), "op")
-        assert (tried.devices, tried.channels, tried.to_version) == (5, ("stable",), "1.0")
+        assert (tried.devices, [one.channel for one in tried.channels], tried.to_version) == (5, ["stable"], "1.0")
         with pytest.raises(Conflict, match="5 devices, 4 were expected"):
             await stage.rollbacks.start(back("1.0", expect_count=4), "op")
         assert await stage.told() == before
@@ -186,3 +193,201 @@ def test_a_blank_never_means_the_whole_fleet(tmp_path: Path) -> None:
             await stage.rollbacks.start(back("1.0", channels=("stable",), all=True), "op")
 
     play(tmp_path, scene)
+
+
+async def labelled(stage: Rehearsal) -> None:
+    """Three devices of one kind, two of another, all on 1.1; before that on 1.0."""
+    await stage.enrol(3, kind="real")
+    await two_releases(stage, 2)
+
+
+def causes(seen: RollbackView) -> dict[str, tuple[ReturnStanding, str]]:
+    return {one.device_id: (one.standing, one.cause) for one in seen.missing}
+
+
+def test_a_selection_goes_back_and_the_others_stay(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await labelled(stage)
+        begun = await stage.rollbacks.start(back("1.0", all=False, labels={"kind": ("real",)}, expect_count=3), "op")
+        assert (begun.selector, begun.devices, begun.channels[0].was) == ("kind=real", 3, {"1.1": 3})
+        await stage.obey()
+        assert await stage.running() == {"1.0": 3, "1.1": 2}
+        assert (await stage.rollbacks.status(begun.id)).state is RollbackState.COMPLETED
+
+    play(tmp_path, scene)
+
+
+def test_a_selection_while_a_rollout_runs_ends_it_where_it_is_and_says_so(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await labelled(stage)
+        await stage.release("1.2")
+        rollout = await stage.roll("1.2", "2", "100%")
+        await stage.obey()
+        before = await stage.running()
+        assert before == {"1.1": 3, "1.2": 2}
+        tried = await stage.rollbacks.start(back("1.0", all=False, labels={"kind": ("real",)}, dry_run=True), "op")
+        assert tried.channels[0].superseded == rollout
+        await stage.rollbacks.start(back("1.0", all=False, labels={"kind": ("real",)}), "op")
+        assert (await stage.rollouts.get(rollout)).state == "superseded"
+        await stage.obey()
+        await stage.wait(30)
+        await stage.obey()
+        after = await stage.running()
+        assert after["1.0"] == 3
+        directive = await stage.directive()
+        assert directive is not None
+        assert [rule.hold for rule in directive.rules] == [False, True, False]
+
+    play(tmp_path, scene)
+
+
+def test_last_good_of_the_channel_is_not_moved_by_a_rollback_of_a_part(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await labelled(stage)
+        await stage.rollbacks.start(back("last-good", all=False, labels={"kind": ("real",)}), "op")
+        whole = await stage.rollbacks.start(back("last-good", dry_run=True), "op")
+        assert whole.to_version == "1.0"
+
+    play(tmp_path, scene)
+
+
+def test_a_selection_that_no_device_has_and_one_in_two_ways_are_refused(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await labelled(stage)
+        with pytest.raises(NotFound, match="no device of stable has kind=odd"):
+            await stage.rollbacks.start(back("1.0", all=False, labels={"kind": ("odd",)}), "op")
+        with pytest.raises(Invalid, match="which devices"):
+            await stage.rollbacks.start(back("1.0", all=False), "op")
+
+    play(tmp_path, scene)
+
+
+def test_more_selections_than_rules_are_refused_and_nothing_is_ordered(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        for number in range(17):
+            await stage.enrol(1, kind=f"k{number}")
+        await stage.based_on("1.0")
+        for number in range(15):
+            await stage.rollbacks.start(back("1.0", all=False, labels={"kind": (f"k{number}",)}), "op")
+        before = await stage.directive()
+        with pytest.raises(Conflict, match="17 rules"):
+            await stage.rollbacks.start(back("1.0", all=False, labels={"kind": ("k16",)}), "op")
+        assert await stage.directive() == before
+
+    play(tmp_path, scene)
+
+
+def test_one_that_restarts_on_its_way_is_waited_for_and_who_was_online_is_never_left_out(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage, 1)
+        begun = await stage.rollbacks.start(back("1.0"), "op")
+        await stage.say("FLEET-simulated-0", connectivity=Connectivity.OFFLINE)
+        seen = await stage.rollbacks.status(begun.id)
+        assert (seen.online, seen.acknowledged, seen.done) == (1, 0, False)
+        assert causes(seen) == {"FLEET-simulated-0": (ReturnStanding.OFFLINE, "")}
+        await stage.say("FLEET-simulated-0", connectivity=Connectivity.ONLINE)
+        await stage.obey()
+        seen = await stage.rollbacks.status(begun.id)
+        assert (seen.online_acknowledged, seen.missing, seen.done) == (1, (), True)
+
+    play(tmp_path, scene)
+
+
+def test_each_that_is_not_back_is_named_with_its_cause_and_ends_the_waiting(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage, 4)
+        stage.sick.add("1.0")
+        begun = await stage.rollbacks.start(back("1.0"), "op")
+        await stage.say("FLEET-simulated-1", connectivity=Connectivity.LOST)
+        await stage.obey("FLEET-simulated-2")
+        await stage.say("FLEET-simulated-3", generation=begun.channels[0].generation, phase=Phase.FETCHING)
+        seen = await stage.rollbacks.status(begun.id)
+        assert causes(seen) == {
+            "FLEET-simulated-0": (ReturnStanding.UNHEARD, ""),
+            "FLEET-simulated-1": (ReturnStanding.LOST, ""),
+            "FLEET-simulated-2": (ReturnStanding.FAILED, "failed: gate (adapter temp-01 failed)"),
+            "FLEET-simulated-3": (ReturnStanding.MOVING, "fetching"),
+        }
+        assert (seen.waiting, seen.done) == (2, False)
+        for name in ("FLEET-simulated-0", "FLEET-simulated-3"):
+            await stage.obey(name)
+        ended = await stage.rollbacks.status(begun.id)
+        assert (ended.done, ended.state, len(ended.missing)) == (True, RollbackState.STANDING, 4)
+
+    play(tmp_path, scene)
+
+
+def test_a_pinned_device_is_not_counted_but_named_while_it_runs_something_else(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage, 2)
+        async with stage.database.begin() as connection:
+            device = await devices.get(connection, "FLEET-simulated-0")
+            assert device is not None
+            pin = {"release": "f" * 64, "attempt": 1, "kind": "release"}
+            await devices.save(connection, replace(device, pin=pin))
+        begun = await stage.rollbacks.start(back("1.0", expect_count=1), "op")
+        await stage.obey("FLEET-simulated-1")
+        seen = await stage.rollbacks.status(begun.id)
+        assert (seen.devices, seen.exempt, seen.done, seen.state) == (1, 1, True, RollbackState.COMPLETED)
+        assert [one.standing for one in seen.missing] == [ReturnStanding.PINNED]
+
+    play(tmp_path, scene)
+
+
+def test_the_report_names_the_message_the_versions_and_each_device(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage, 3, offline=1)
+        begun = await stage.rollbacks.start(back("1.0"), "op")
+        stage.now += 2000
+        await stage.obey("FLEET-simulated-1")
+        stage.now += 1000
+        await stage.obey("FLEET-simulated-0")
+        report = await stage.rollbacks.report("last")
+        (part,) = report.rollback.channels
+        directive = await stage.directive()
+        assert directive is not None
+        assert (part.was, part.version, part.generation) == ({"1.1": 2, "no release": 1}, "1.0", directive.generation)
+        assert part.message_sha256 == hashlib.sha256(encode_order(directive)).hexdigest()
+        assert [(one.device_id[-1], one.standing.value, one.seconds) for one in report.devices] == [
+            ("0", "back", pytest.approx(3, abs=0.2)),
+            ("1", "back", pytest.approx(2, abs=0.2)),
+            ("2", "away", None),
+        ]
+        acks = await stage.rollbacks.acknowledgements(begun.id, 1, 10)
+        assert [one.device_id for one in acks.items] == ["FLEET-simulated-0"]
+
+    play(tmp_path, scene)
+
+
+def test_another_order_ends_it_and_keeps_where_each_device_stood(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage, 2)
+        first = await stage.rollbacks.start(back("1.0"), "op")
+        await stage.obey("FLEET-simulated-0")
+        await stage.rollbacks.start(back("1.1"), "op")
+        async with stage.database.read() as connection:
+            record = await orders.current(connection, "stable")
+        assert record is not None
+        await stage.rollbacks.ordered(record)
+        seen = await stage.rollbacks.status(first.id)
+        assert (seen.state, seen.done) == (RollbackState.SUPERSEDED, True)
+        assert causes(seen)["FLEET-simulated-1"][0] is ReturnStanding.ELSEWHERE
+        assert [one.to_version for one in (await stage.rollbacks.page(None, 10)).items] == ["1.1", "1.0"]
+
+    play(tmp_path, scene)
+
+
+def test_a_restart_of_the_controller_counts_on(tmp_path: Path) -> None:
+    async def before(stage: Rehearsal) -> None:
+        await two_releases(stage, 2)
+        await stage.rollbacks.start(back("1.0"), "op")
+        await stage.obey("FLEET-simulated-0")
+
+    async def after(stage: Rehearsal) -> None:
+        seen = await stage.rollbacks.status("last")
+        assert (seen.online_acknowledged, seen.waiting) == (1, 1)
+        await stage.obey("FLEET-simulated-1")
+        assert (await stage.rollbacks.status("last")).state is RollbackState.COMPLETED
+
+    play(tmp_path, before)
+    play(tmp_path, after)

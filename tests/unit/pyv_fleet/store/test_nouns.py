@@ -297,12 +297,13 @@ def test_rollbacks_are_acknowledged_once(tmp_path: Path) -> None:
     async def scene(connection: AsyncConnection) -> None:
         ack = AckRecord(rollback_id="r1", device_id="a", channel="stable", online=True)
         await rollbacks.put(connection, made, [ack])
-        await rollbacks.acknowledge(connection, "r1", "a", 5)
-        await rollbacks.acknowledge(connection, "r1", "a", 9)
+        await rollbacks.acknowledge(connection, "r1", ["a"], 5)
+        await rollbacks.acknowledge(connection, "r1", ["a"], 9)
         assert await rollbacks.acks_of(connection, "r1") == [replace(ack, acknowledged_at=5)]
         assert await rollbacks.open_ones(connection) == [made]
-        await rollbacks.close(connection, "r1", 10)
+        await rollbacks.close(connection, "r1", 10, {})
         assert await rollbacks.open_ones(connection) == []
+        assert await rollbacks.newest(connection) == replace(made, done_at=10)
 
     in_store(tmp_path, scene)
 
