@@ -28,6 +28,7 @@ PIECE_BYTES: Final = 256 * 1024
 CIPHERS_FIRST: Final = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
 #: a host that says nothing for so long, four times, is gone
 KEEPALIVE_SECONDS: Final = 15.0
+CLOSE_SECONDS: Final = 2.0
 
 
 class SshError(Exception):
@@ -84,7 +85,9 @@ class SshDoor:
             connection.abort()  # at once: what hangs there would not let it close
             raise
         connection.close()
-        await connection.wait_closed()
+        with contextlib.suppress(TimeoutError):  # all was said: how it closes changes nothing
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.wait_closed()
 
     async def _connected(
         self,
