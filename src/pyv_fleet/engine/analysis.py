@@ -100,19 +100,15 @@ class Analyses:
         self._ground = ground
         self._prometheus = prometheus
         self._runs: dict[str, _Run] = {}
+        #: one look at a time: two that begin together would write down twice what was before
+        self._turn = asyncio.Lock()
 
     async def look(self, connection: AsyncConnection, subject: Subject, wave: Wave, now: int) -> AnalysisView | None:
         """What is to be seen of a wave now; none where the rollout wants no analysis."""
         if not subject.terms.enabled:
             return None
-        run = self._runs.get(subject.rollout_id)
-        if run is None or (run.wave, run.started_at) != (wave.number, wave.started_at):
-            run = self._runs[subject.rollout_id] = await self._begun(connection, subject, wave)
-        run.looked_at = now
-        said = await compared.said_by(connection, run.groups)
-        run.comparison.see(await _samples(connection, run, said, subject), now)
-        run.comparison.look(now, wave.applied_at, run.window_ms)
-        return assess(run.comparison, run.terms, self._own(run), why_not=None if run.groups else NOT_DRAWN)
+        async with self._turn:
+            return await self._looked(connection, subject, wave, now)
 
     async def joined(
         self, connection: AsyncConnection, plan: Plan, waves: Sequence[WaveRecord], wave: Wave, terms: Terms, now: int
@@ -141,6 +137,16 @@ class Analyses:
             (run, metric) for run in self._runs.values() for metric in run.terms.metrics if _is_due(run, metric, now)
         ]
         await asyncio.gather(*(self._ask(self._prometheus, run, metric) for run, metric in due))
+
+    async def _looked(self, connection: AsyncConnection, subject: Subject, wave: Wave, now: int) -> AnalysisView:
+        run = self._runs.get(subject.rollout_id)
+        if run is None or (run.wave, run.started_at) != (wave.number, wave.started_at):
+            run = self._runs[subject.rollout_id] = await self._begun(connection, subject, wave)
+        run.looked_at = now
+        said = await compared.said_by(connection, run.groups)
+        run.comparison.see(await _samples(connection, run, said, subject), now)
+        run.comparison.look(now, wave.applied_at, run.window_ms)
+        return assess(run.comparison, run.terms, self._own(run), why_not=None if run.groups else NOT_DRAWN)
 
     async def _begun(self, connection: AsyncConnection, subject: Subject, wave: Wave) -> _Run:
         channel = await channels.get(connection, subject.channel)

@@ -170,6 +170,14 @@ def test_a_restart_keeps_what_was_before_the_rollout(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_two_looks_that_begin_together_write_down_once_what_was_before(tmp_path: Path) -> None:
+    async def scene(on: Scene) -> None:
+        first, second = await asyncio.gather(on.look(), on.look())
+        assert first == second
+
+    play(tmp_path, scene)
+
+
 def test_a_device_that_is_not_heard_any_more_is_neither_well_nor_ill(tmp_path: Path) -> None:
     async def scene(on: Scene) -> None:
         await on.look()
