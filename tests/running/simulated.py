@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pyv_fleet.core.views import TokenSpec
@@ -32,7 +32,9 @@ def configured(up: Controller, *versions: str, channel: str = "stable") -> None:
 
 
 @contextmanager
-def simulated(up: Controller, count: int, prefix: str, channel: str = "stable") -> Iterator[subprocess.Popen[bytes]]:
+def simulated(
+    up: Controller, count: int, prefix: str, channel: str = "stable", words: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """So many simulated devices, enrolled and running until the block ends."""
     folder = up.folder / f"simulated-{prefix}"
     folder.mkdir()
@@ -41,7 +43,7 @@ def simulated(up: Controller, count: int, prefix: str, channel: str = "stable") 
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [BIN / "pyv-fleet", "simulate", "--api", up.ready["api"], "--token-file", token, "--count", str(count),
-             "--prefix", prefix, "--dir", folder / "keys", "--ready-file", folder / "ready"],
+             "--prefix", prefix, "--dir", folder / "keys", "--ready-file", folder / "ready", *words],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     try:

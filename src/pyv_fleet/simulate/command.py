@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 @click.option("--prefix", default="sim", show_default=True, help="Serials are PREFIX-1, PREFIX-2 …")
 @click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="For keys and certificates.")
 @click.option("--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="What they begin with.")
+@click.option("--reach-seconds", type=click.FloatRange(0.1), default=600.0, show_default=True,
+              help="After a change of code, so long may the fleet be out of reach.")  # fmt: skip
+@click.option("--watchdog-seconds", type=click.FloatRange(0.1), default=60.0, show_default=True,
+              help="A process that hangs (with a sensor named fault-hang) is ended after so long.")  # fmt: skip
+@click.option("--leak-percent", type=click.FloatRange(0.0), default=0.5, show_default=True,
+              help="Memory that a process takes every second, with a sensor named fault-leak.")  # fmt: skip
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written when all have enrolled.")
 def simulate_command(
-    api: str, token_file: Path, count: int, prefix: str, folder: Path, config: Path | None, ready_file: Path | None
-) -> None:
+    api: str, token_file: Path, count: int, prefix: str, folder: Path, config: Path | None, ready_file: Path | None,
+    reach_seconds: float, watchdog_seconds: float, leak_percent: float,
+) -> None:  # fmt: skip
     """Enrol simulated devices with one counted token and run them until stopped."""
     from pyv_edge_agent.link.interface import LinkError
     from pyv_fleet.simulate.fleet import enrol_all
@@ -44,7 +51,7 @@ def simulate_command(
     live = config.read_bytes() if config is not None else _first_config()
     if ready_file is not None:
         ready_file.write_text(f"{len(seats)}\n", encoding="utf-8")
-    _run(seats, live)
+    _run(seats, live, reach_seconds, watchdog_seconds, leak_percent)
 
 
 def _progress(done: int, count: int) -> None:
@@ -56,9 +63,11 @@ def _first_config() -> bytes:
     return resources.files("pyv_fleet.simulate").joinpath("config.toml").read_bytes()
 
 
-def _run(seats: list[Seat], live: bytes) -> None:
+def _run(seats: list[Seat], live: bytes, reach_seconds: float, watchdog_seconds: float, leak_percent: float) -> None:
     import uvloop
 
+    from pyv_edge_agent.core.device import Limits
+    from pyv_fleet.simulate.fault import Surroundings
     from pyv_fleet.simulate.fleet import run_all
 
     async def until_stopped() -> None:
@@ -66,6 +75,7 @@ def _run(seats: list[Seat], live: bytes) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await run_all(seats, live, {}, stop)
+        around = Surroundings(watchdog_seconds=watchdog_seconds, leak_percent_per_second=leak_percent)
+        await run_all(seats, live, {}, stop, around, Limits(reach_seconds=reach_seconds))
 
     uvloop.run(until_stopped())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, assert_never
@@ -13,6 +14,7 @@ from pyv_edge_agent.core.brain import due_at, step, wake
 from pyv_edge_agent.core.device import Device, Facts
 from pyv_edge_agent.core.memory import Installed, Memory
 from pyv_edge_agent.health.document import Agent, Cloud, Ingest, Metrics, Privacy, health_document, status_of
+from pyv_fleet.simulate.fault import Ended, Fault
 from pyv_fleet.simulate.world import Loaded, World
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.identity import digest_of, order_hash
@@ -41,6 +43,9 @@ class Carrier(Protocol):
     def use(self, link: Whereabouts | None, candidate: bool) -> None:
         """Reconnect by another link; none = as enrolled."""
 
+    def drop(self) -> None:
+        """The process or its network is gone: the connection breaks without a goodbye."""
+
 
 class SimulatedDevice:
     """Feeds the core and performs its effects in memory. A restart forgets what a real one would: all but `memory`."""
@@ -53,6 +58,13 @@ class SimulatedDevice:
         #: uptime seconds at which it next wants `tick`
         self.next_at = 0.0
         self.applied_count = 0
+        #: its process does not run just now
+        self.down = False
+        #: it has no network
+        self.cut = False
+        self._up_at = 0.0
+        self._leaks_since: float | None = None
+        self._machine_boot_id = ""
         self._world = world
         self._now = now
         self._carrier: Carrier | None = None
@@ -66,25 +78,63 @@ class SimulatedDevice:
     def boot(self, carrier: Carrier, boot_id: str, machine_boot_id: str) -> None:
         """Start it; the carrier connects afterwards."""
         self._carrier = carrier
+        self._machine_boot_id = machine_boot_id
         self.feed(ev.Booted(boot_id=boot_id, machine_boot_id=machine_boot_id, live=self.live))
 
     def feed(self, event: ev.Event) -> None:
-        """One event, and all that comes of it."""
+        """One event, and all that comes of it; nothing while its process does not run."""
+        if self.down:
+            return
+        try:
+            self._work_off(event)
+        except Ended as end:  # what was to be done after it is lost, what is in memory was durable before
+            self._end(end.seconds)
+        else:
+            self.next_at = min(due_at(self.device), self._health_at)
+
+    def tick(self) -> None:
+        """Its time has come: look at the sensors if that is due, let the core see the clock."""
+        now = self._now()
+        if self.down:
+            self._start_again(now)
+            return
+        if self._leaked(now) >= 100.0:
+            self._end(self._world.around.restart_seconds)
+            return
+        if now.uptime_seconds >= self._health_at:
+            self._health_at = now.uptime_seconds + self._health_every
+            self.feed(ev.HealthSeen(self.health(now)))
+        self.feed(ev.Ticked())
+
+    def _work_off(self, event: ev.Event) -> None:
         waiting: deque[ev.Event] = deque([event])
         while waiting:
             now = self._now()
             self.device, effects = step(self.device, waiting.popleft(), now)
             for effect in effects:
                 waiting.extend(self._perform(effect, now))
-        self.next_at = min(due_at(self.device), self._health_at)
 
-    def tick(self) -> None:
-        """Its time has come: look at the sensors if that is due, let the core see the clock."""
-        now = self._now()
-        if now.uptime_seconds >= self._health_at:
-            self._health_at = now.uptime_seconds + self._health_every
-            self.feed(ev.HealthSeen(self.health(now)))
-        self.feed(ev.Ticked())
+    def _end(self, seconds: float) -> None:
+        self.down = True
+        self._up_at = self.next_at = self._now().uptime_seconds + seconds
+        if self._carrier is not None:
+            self._carrier.drop()
+
+    def _start_again(self, now: ev.Now) -> None:
+        """As a supervisor does: what was durable is read, everything else is new."""
+        if now.uptime_seconds < self._up_at:
+            return
+        self.down, self._leaks_since = False, None
+        self.device = wake(self.device.facts, self.device.memory, self.device.trust)
+        boot_id = secrets.token_hex(16)
+        self.feed(ev.Booted(boot_id=boot_id, machine_boot_id=self._machine_boot_id, live=self.live))
+
+    def _leaked(self, now: ev.Now) -> float:
+        """Percent of memory that its process holds, if it leaks."""
+        if self._leaks_since is None:
+            return 0.0
+        held = (now.uptime_seconds - self._leaks_since) * self._world.around.leak_percent_per_second
+        return 30.0 + self._level / 2 + held
 
     def health(self, now: ev.Now) -> dict[str, Any]:
         """The document that a real device of the same config would show."""
@@ -106,7 +156,7 @@ class SimulatedDevice:
         swing = SWING_PERCENT * ((now.uptime_seconds / 7.0 + self._level) % 2.0 - 1.0)
         return Metrics(
             cpu_percent=round(8.0 + self._level + swing, 1),
-            ram_percent=round(30.0 + self._level / 2 + swing / 3, 1),
+            ram_percent=round(max(30.0 + self._level / 2 + swing / 3, min(100.0, self._leaked(now))), 1),
             disk_percent=float(20 + self._level),
             uptime_seconds=round(now.uptime_seconds, 1),
             timestamp=now.wall_ms / 1000,
@@ -191,7 +241,19 @@ class SimulatedDevice:
         self._loaded = self._world.load(installed.file, data)
         self._sensors_since = now.uptime_seconds
         self._health_at = now.uptime_seconds
+        self._suffer(self._loaded.fault, now)
         return self._loaded.effective_hash
+
+    def _suffer(self, fault: Fault | None, now: ev.Now) -> None:
+        """What a config does to the process that loads it."""
+        self._leaks_since = now.uptime_seconds if fault is Fault.LEAK else None
+        self.cut = fault is Fault.CUT
+        if self.cut and self._carrier is not None:
+            self._carrier.drop()
+        if fault is Fault.CRASH:
+            raise Ended(self._world.around.restart_seconds)
+        if fault is Fault.HANG:
+            raise Ended(self._world.around.watchdog_seconds)
 
     def _live_seen(self) -> ev.LiveSeen:
         loaded = self._world.load(digest_of(self.live), self.live)

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from pyv_edge_agent.core import events as ev
-from pyv_edge_agent.core.device import Facts
+from pyv_edge_agent.core.device import Facts, Limits
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.enrolled import with_join
 from pyv_edge_agent.link.enrol import enrol, fetch_join, fetch_server_ca, new_key_pem
 from pyv_edge_agent.link.interface import Credentials
 from pyv_fleet.simulate.device import SimulatedDevice
+from pyv_fleet.simulate.fault import Surroundings
 from pyv_fleet.simulate.session import Session
 from pyv_fleet.simulate.world import World
 from pyvorin_edge import topics
@@ -77,7 +78,14 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-async def run_all(seats: list[Seat], live: bytes, environment: dict[str, str], stop: asyncio.Event) -> None:
+async def run_all(
+    seats: list[Seat],
+    live: bytes,
+    environment: dict[str, str],
+    stop: asyncio.Event,
+    around: Surroundings = Surroundings(),  # noqa: B008 a frozen value
+    limits: Limits = Limits(),  # noqa: B008 a frozen value
+) -> None:
     """Boot every device, connect it, tick it when it is due; until `stop`."""
     began = time.monotonic()
 
@@ -85,8 +93,8 @@ async def run_all(seats: list[Seat], live: bytes, environment: dict[str, str], s
         wall_ms = time.time_ns() // 1_000_000
         return ev.Now(wall_ms=wall_ms, synced=True, uptime_seconds=time.monotonic() - began)
 
-    world = World(environment)
-    devices = [_device(seat, live, world, now) for seat in seats]
+    world = World(environment, around)
+    devices = [_device(seat, live, world, now, limits) for seat in seats]
     machine = secrets.token_hex(16)
     sessions = []
     for seat, device in zip(seats, devices, strict=True):
@@ -118,10 +126,11 @@ async def _tick(devices: list[SimulatedDevice], now: Callable[[], ev.Now], stop:
             await asyncio.wait_for(stop.wait(), TICK_SECONDS)
 
 
-def _device(seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now]) -> SimulatedDevice:
+def _device(seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now], limits: Limits) -> SimulatedDevice:
     memory = with_join(Memory(), seat.join)
     trust = advance_all(from_key(bytes.fromhex(seat.join.trust_anchor)), memory.trust)
-    facts = Facts(device_id=seat.device_id, agent_version=AGENT_VERSION, enrolled_link=_whereabouts(seat.join))
+    link = _whereabouts(seat.join)
+    facts = Facts(device_id=seat.device_id, agent_version=AGENT_VERSION, enrolled_link=link, limits=limits)
     return SimulatedDevice(facts, memory, trust, live, world, now)
 
 

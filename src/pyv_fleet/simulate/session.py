@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 #: gmqtt reconnects while failures <= retries, so 0 still means once, 6 s later and beside our own; -1 means for ever
 NO_RECONNECT: Final = -2
 CONNECT_SECONDS: Final = 30.0
+FIT_LOOK_SECONDS: Final = 0.2
 
 
 class Acknowledgements(PersistentStorage):  # type: ignore[misc]  # gmqtt has no types
@@ -91,12 +92,20 @@ class Session:
         if moved:
             self._ended.set()
 
+    def drop(self) -> None:
+        """See Carrier."""
+        connection = getattr(self._client, "_connection", None)  # gmqtt has no other way to end without a goodbye
+        if connection is not None:
+            connection._transport.abort()
+        self._ended.set()
+
     async def run(self) -> None:
         """Connect, stay, come back with jitter (rule 12), until cancelled; then say goodbye."""
         delay: float | None = None
         try:
             while True:
                 try:
+                    await self._until_fit()
                     await self._stay()
                     delay = None
                 except (OSError, TimeoutError, MQTTConnectError) as why:
@@ -112,6 +121,11 @@ class Session:
                 await asyncio.sleep(delay)
         finally:
             await self._goodbye()
+
+    async def _until_fit(self) -> None:
+        """Its process runs and has a network; the device is synchronous, and tells nobody."""
+        while self._device.down or self._device.cut:  # noqa: ASYNC110
+            await asyncio.sleep(FIT_LOOK_SECONDS)
 
     async def _stay(self) -> None:
         self._ended.clear()

@@ -8,6 +8,7 @@ import msgspec
 
 from pyv_edge_agent.config import Config
 from pyv_edge_agent.sensors.simulator import SimulatedSensor, SimulatorSettings
+from pyv_fleet.simulate.fault import Fault, Surroundings, fault_of
 from pyvorin_edge.identity import Digest
 
 
@@ -17,13 +18,15 @@ class Loaded(msgspec.Struct, frozen=True):
     effective: dict[str, Any]
     effective_hash: str
     sensors: tuple[SimulatedSensor, ...]
+    fault: Fault | None = None
 
 
 class World:
     """One store for all: content-addressed, so what one device keeps another finds; and one environment."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], around: Surroundings = Surroundings()) -> None:  # noqa: B008 frozen
         self.environment = environment
+        self.around = around
         self.releases: dict[Digest, bytes] = {}
         self.blobs: dict[Digest, bytes] = {}
         self._loaded: dict[Digest, Loaded] = {}
@@ -40,6 +43,7 @@ class World:
                 for device in effective["sensors"]["devices"]
                 if device["ingest_type"] == "simulator"
             )
-            found = Loaded(effective, config.effective_hash(self.environment, b"simulated"), sensors)
+            fault = fault_of(one.settings.name for one in sensors)
+            found = Loaded(effective, config.effective_hash(self.environment, b"simulated"), sensors, fault)
             self._loaded[digest] = found
         return found

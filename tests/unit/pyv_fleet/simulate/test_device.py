@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from conformance.fleet import Fleet
 from conformance.memory_broker import MemoryBroker
 from pyv_edge_agent.core import events as ev
@@ -11,6 +13,7 @@ from pyv_edge_agent.core.device import Facts
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.enrolled import with_join
 from pyv_fleet.simulate.device import SimulatedDevice
+from pyv_fleet.simulate.fault import Surroundings
 from pyv_fleet.simulate.world import World
 from pyvorin_edge import topics, wire
 from pyvorin_edge.identity import DeviceId
@@ -24,6 +27,11 @@ SECOND = FIRST + b"[sensors]\npoll_interval_seconds = 2.0\n"
 SICK = FIRST + b"fail_after_seconds = 0.5\n"
 
 
+def bad(fault: str) -> bytes:
+    """A config that is bad on purpose."""
+    return FIRST + f'[[sensors.devices]]\nname = "fault-{fault}"\ningest_type = "simulator"\n'.encode()
+
+
 class Bench:
     """A device, its fleet and the broker between them; time moves when told. Also the device's carrier."""
 
@@ -31,6 +39,7 @@ class Bench:
         self.broker = MemoryBroker()
         self.fleet = Fleet(self.broker, device_id, "here.example:8883")
         self.links: list[tuple[Link | None, bool]] = []
+        self.dropped = 0
         self.up = 0.0
         join = self.fleet.join()
         memory = with_join(Memory(), join)
@@ -55,6 +64,8 @@ class Bench:
                 self.device.feed(self.inbox.pop(0))
             if self.device.next_at <= self.up:
                 self.device.tick()
+            if not (self.device.down or self.device.cut or self.device.device.connected):
+                self.device.feed(ev.Connected())
             if self.up >= end and not self.inbox:
                 return
             if not self.inbox:
@@ -71,6 +82,11 @@ class Bench:
         self.broker.publish(topic, payload, retain=retain)
         if seq is not None:
             self.inbox.append(ev.Acknowledged(seq))
+
+    def drop(self) -> None:
+        """It comes back as soon as it can."""
+        self.dropped += 1
+        self.device.feed(ev.Disconnected())
 
     def use(self, link: Link | None, candidate: bool) -> None:
         self.links.append((link, candidate))
@@ -148,3 +164,33 @@ def test_figures_are_percent_and_lie_where_a_quiet_machine_is() -> None:
     bench = Bench()
     metrics = bench.device.health(bench.now())["metrics"]
     assert all(0 <= metrics[name] <= 100 for name in ("cpu_percent", "ram_percent", "disk_percent"))
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [("crash", 1.0), ("hang", 5.0)])
+def test_a_process_that_crashes_or_hangs_four_times_goes_back_by_itself(fault: str, seconds: float) -> None:
+    bench = Bench(world=World({}, Surroundings(watchdog_seconds=5.0)))
+    bench.fleet.direct(bench.fleet.release("bad", bad(fault)))
+    bench.pass_seconds(5)
+    assert bench.dropped >= 1
+    bench.pass_seconds(6 * seconds + 20)
+    assert bench.device.live == FIRST
+    result = bench.report.result
+    assert result is not None
+    assert (result.outcome, result.code) == (Outcome.FAILED, Cause.BOOT_LOOP)
+
+
+def test_a_leak_passes_a_short_gate_fills_the_memory_and_ends_the_process() -> None:
+    bench = Bench(world=World({}, Surroundings(leak_percent_per_second=1.0)))
+    bench.fleet.direct(bench.fleet.release("bad", bad("leak")))
+    bench.pass_seconds(40)
+    assert bench.device.live == bad("leak")
+    assert bench.device.health(bench.now())["metrics"]["ram_percent"] > 60
+    bench.pass_seconds(60)
+    assert bench.dropped >= 1
+
+
+def test_a_device_that_is_cut_off_has_no_network_until_it_goes_back() -> None:
+    bench = Bench()
+    bench.fleet.direct(bench.fleet.release("bad", bad("cut")))
+    bench.pass_seconds(10)
+    assert (bench.device.cut, bench.dropped) == (True, 1)
