@@ -25,6 +25,8 @@ from pyv_fleet.store.status import Filter
 PINNED_MAX: Final = 100
 #: so often somebody may start a rollout of it anew while it is being withdrawn
 TRIES: Final = 5
+#: states in which a rollout opens its next wave by itself
+_ON_ITS_WAY: Final = (RolloutState.ROLLING, RolloutState.WAITING)
 
 
 class Yanks:
@@ -56,7 +58,7 @@ class Yanks:
         return await self._seen(ref, tuple(dict.fromkeys(paused)))
 
     async def _mark(self, ref: str, body: YankBody, actor: str) -> tuple[str, ...]:
-        """Mark it, unless a rollout of it rolls: those are to be paused first, so that no restart finds one rolling."""
+        """Mark it, unless a rollout of it is on its way: those are paused first, so that no restart finds one."""
         async with self._ground.database.begin() as connection:
             record = await known_release(connection, ref)
             if (record.yanked_at is None) == body.undo:
@@ -96,4 +98,4 @@ class Yanks:
 
 async def _rolling(connection: AsyncConnection, record: ReleaseRecord) -> tuple[str, ...]:
     found = await rollouts.open_ones(connection)
-    return tuple(one.id for one in found if one.release == record.digest and one.state is RolloutState.ROLLING)
+    return tuple(one.id for one in found if one.release == record.digest and one.state in _ON_ITS_WAY)
