@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "health": Later("pyv_fleet.cli.health:health", "How the fleet is: the figures, and who needs attention."),
     "attention": Later("pyv_fleet.cli.health:attention", "Devices that need a person, and why."),
     "device": Later("pyv_fleet.cli.device:group", "Devices: provision, list, show, label, pin, move."),
+    "group": Later("pyv_fleet.cli.group:group", "Groups: devices that share labels and values."),
     "token": Later("pyv_fleet.cli.token:group", "Enrolment tokens for new devices."),
     "release": Later("pyv_fleet.cli.release:group", "Releases: build, sign, upload, compare, promote, withdraw."),
     "rollout": Later("pyv_fleet.cli.rollout:group", "Move a channel to a release, wave by wave."),

@@ -21,7 +21,7 @@ HOLDERS: dict[str, set[str]] = {
     "status": {*vocabulary.HealthStatus},
     "refusal": {*vocabulary.Refusal},
     "verdict": {*words.Verdict},
-    "state": {*words.RolloutState, *words.WaveState, *words.AlertState, *vocabulary.PresenceState},
+    "state": {*words.RolloutState, *words.WaveState, *words.AlertState, *words.GroupState, *vocabulary.PresenceState},
 }
 
 

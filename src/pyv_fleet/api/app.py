@@ -21,6 +21,7 @@ from pyv_fleet.api import (
     enrolment,
     events,
     fleet,
+    groups,
     metrics,
     parcels,
     policies,
@@ -40,6 +41,7 @@ BODY_BYTES_MAX: Final = 256 * 1024
 _NOUNS: Final = (
     fleet,
     devices,
+    groups,
     drift,
     releases,
     bundles,

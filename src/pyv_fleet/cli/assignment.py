@@ -88,7 +88,7 @@ def overlay(
         return
     if not reason or not reason.strip():
         raise click.UsageError("--reason is needed to change anything; it stands in the audit log")
-    wanted = _edited(now.overlay if file is None else _read(file), settings, unsettings)
+    wanted = edited(now.own_overlay if file is None else read_json(file), settings, unsettings)
     _change(session, device_id, reason, overlay=wanted, if_number=now.number)
 
 
@@ -119,7 +119,8 @@ def _change(session: Session, device_id: str, reason: str, **wanted: Any) -> Non
     show_one(session, session.client.change_device(device_id, DevicePatch(reason=reason, **wanted)), _FIELDS)
 
 
-def _edited(overlay_: dict[str, Any], settings: Sequence[str], unsettings: Sequence[str]) -> dict[str, Any]:
+def edited(overlay_: dict[str, Any], settings: Sequence[str], unsettings: Sequence[str]) -> dict[str, Any]:
+    """An overlay with settings `/pointer=JSON` set and pointers taken out; CliError says which is wrong."""
     from pyv_fleet.core.pointers import PointerError, placed, taken_out
 
     try:
@@ -142,7 +143,8 @@ def _value(setting: str, text: str) -> Any:
         raise CliError(f"{setting!r}: {text!r} is no JSON; a text is written with quotes: '\"{text}\"'") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """An object in a JSON file of bounded size; CliError."""
     with path.open("rb") as opened:
         data = opened.read(OVERLAY_BYTES_MAX + 1)
     if len(data) > OVERLAY_BYTES_MAX:
@@ -158,9 +160,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _show_overlay(session: Session, now: AssignmentView) -> None:
     if session.format == "table":
-        click.echo(json.dumps(now.overlay, indent=2))
+        click.echo(json.dumps(now.own_overlay, indent=2))
     else:
-        show_one(session, now.overlay, columns_of(now.overlay))
+        show_one(session, now.own_overlay, columns_of(now.own_overlay))
+    from pyv_fleet.core.group_layers import OWN
+
+    theirs = [f"{leaf} ({source})" for leaf, source in now.sources.items() if source != OWN]
+    if theirs:
+        session.say(f"beside it: {', '.join(theirs)}")
 
 
 def pin_text(pin_: Any) -> str | None:
@@ -168,18 +175,13 @@ def pin_text(pin_: Any) -> str | None:
     return None if pin_ is None else f"{pin_.version or pin_.release} ({pin_.kind}, attempt {pin_.attempt})"
 
 
-def _pointers(overlay_: dict[str, Any]) -> tuple[str, ...]:
-    from pyvorin_edge.config.layers import leaves
-
-    return leaves(overlay_)
-
-
 _FIELDS = (
     Column("device", lambda a: a.device_id),
     Column("channel", lambda a: a.channel),
     Column("labels", lambda a: a.labels),
     Column("pin", lambda a: pin_text(a.pin)),
-    Column("overlay sets", lambda a: _pointers(a.overlay)),
+    Column("groups", lambda a: a.groups),
+    Column("overlay sets", lambda a: [f"{leaf} ({source})" for leaf, source in a.sources.items()]),
     Column("time zone", lambda a: a.tz),
     Column("quarantined", lambda a: a.quarantined),
     Column("number", lambda a: a.number),

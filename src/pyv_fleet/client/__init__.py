@@ -15,6 +15,7 @@ from pyv_fleet.client.errors import (
     error_of,
 )
 from pyv_fleet.client.fleet import Fleet
+from pyv_fleet.client.groups import Groups
 from pyv_fleet.client.parcels import Parcels
 from pyv_fleet.client.policies import Policies
 from pyv_fleet.client.records import Records
@@ -27,6 +28,7 @@ from pyv_fleet.client.trust import Trust
 class FleetClient(
     Fleet,
     Devices,
+    Groups,
     Releases,
     Channels,
     Policies,

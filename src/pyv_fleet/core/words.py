@@ -113,6 +113,14 @@ class ReturnStanding(Word):
         return self in (ReturnStanding.MOVING, ReturnStanding.UNHEARD, ReturnStanding.OFFLINE)
 
 
+class GroupState(Word):
+    """How far a group's values have come."""
+
+    SETTLED = "settled", "every member has its values"
+    STEPPING = "stepping", "its members get them, step by step"
+    STOPPED = "stopped", "a member did not take them: a person must look"
+
+
 class PollFailure(Word):
     """Why a device's `/health` could not be read (PROTOCOL 9): each kind keeps its own name."""
 
@@ -209,6 +217,7 @@ class AlertName(Word):
     ROLLOUT_STOPPED = "rollout_stopped", "a rollout needs a person"
     EMERGENCY = "emergency", "a release went out without a canary, by an admin's word"
     STORE_BEHIND = "store_behind", "the store is older than what the broker or the devices hold: was a backup restored?"
+    GROUP_STOPPED = "group_stopped", "a group's values stopped at a member that did not take them"
 
 
 class HostState(Word):

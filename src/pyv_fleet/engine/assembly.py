@@ -22,7 +22,7 @@ from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.catching_up import CatchingUp, resolve_behind, unseen
 from pyv_fleet.engine.channels import Channels
 from pyv_fleet.engine.desired import DesiredOrders
-from pyv_fleet.engine.desk import Addresses, Desk, Parts
+from pyv_fleet.engine.desk import Addresses, Desk
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.enrolment import Enrolment
@@ -30,10 +30,13 @@ from pyv_fleet.engine.errors import Conflict
 from pyv_fleet.engine.foreign import Foreign
 from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.group_steps import GroupSteps
+from pyv_fleet.engine.groups import Groups
 from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.parcels import Parcels
+from pyv_fleet.engine.parts import Parts
 from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
@@ -97,10 +100,8 @@ class Engine:
 
     def __init__(self, around: Surroundings, trust: TrustChain) -> None:
         self._ground = ground = around.ground
-        self._monotonic = around.monotonic
-        self.trust = trust
         self.alerting, audit, goldens = Alerting(ground), AuditLog(ground), Goldens()
-        self.orders = Orders(ground, around.signer, trust)
+        self._monotonic, self.trust, self.orders = around.monotonic, trust, Orders(ground, around.signer, trust)
         self.ear, presences = Ear(ground.clock, around.monotonic), Presences()
         self.paces = Paces(ground, self.ear.since)
         requests = Requests(ground, self.orders, audit, monotonic=around.monotonic)
@@ -142,6 +143,7 @@ class Engine:
             intake=self.intake,
             devices=Devices(ground, goldens, self.polls),
             assignments=assignments,
+            groups=Groups(ground, goldens, self.alerting, audit),
             quarantine=Quarantine(ground, self._revocation, assignments, audit),
             drift=Drift(ground, goldens, requests, audit),
             policies=Policies(ground, audit),
@@ -163,6 +165,7 @@ class Engine:
             yanks=Yanks(ground, trust, audit, self.rollouts),
             promotions=Promotions(ground, audit, self.rollouts),
         )
+        self.group_steps = GroupSteps(ground, goldens, self.orders, self.alerting, audit)
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()
 
@@ -286,6 +289,7 @@ class Engine:
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
             Sweep("own metrics", 5.0, self.rollouts.analyses.ask),
+            Sweep("groups", 2.0, self._step_groups),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("behind", 10.0, self._resolve_behind),
@@ -294,6 +298,11 @@ class Engine:
             Sweep("paces", 60.0, self.paces.load),
             Sweep("forget", 3600.0, self._forget),
         ]
+
+    async def _step_groups(self) -> None:
+        """Not while nobody is heard: a silence of ours is no member's fault."""
+        if self._hears():
+            await self.group_steps.tick()
 
     async def _resolve_behind(self) -> None:
         if self.catching_up.done.is_set():

@@ -9,23 +9,24 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.group_layers import provenance
 from pyv_fleet.core.labels import LabelsRefused, labels_after
-from pyv_fleet.core.overlay import OverlayRefused, checked_hash
 from pyv_fleet.core.views import AssignmentView, DevicePatch, PinBody, PinView
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.channels import known_channel
+from pyv_fleet.engine.dressing import Dressed, dressed
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import Orders
-from pyv_fleet.engine.releases import known_release, release_of
+from pyv_fleet.engine.overlays import OverlayFits
+from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_plans import refuse_release
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.store import groups, releases, status
 from pyv_fleet.store import orders as directives
-from pyv_fleet.store import releases, status
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.status import Known, StatusRecord
 from pyvorin_edge.config.layers import leaves
-from pyvorin_edge.orders import overlay_digest
 from pyvorin_edge.vocabulary import RuleKind
 
 
@@ -58,19 +59,19 @@ class Assignments:
                     "the assignment was changed meanwhile",
                     f"{device_id} has number {before.number}, not {patch.if_number}: look at it again",
                 )
-            after = await self._patched(connection, known, patch)
+            done = await self._patched(connection, known, patch)
+            after = done.device
             if after != before:
                 await self._sign(connection, before, after, patch, actor)
+                await done.keep(connection)
         if after != before:
             await self._orders.publish_pending()
             self._ground.changes.ring("devices")
         return await self.get(device_id)
 
-    async def _patched(self, connection: AsyncConnection, known: Known, patch: DevicePatch) -> DeviceRecord:
-        """The record with what the patch says, refused if a device could not obey it."""
+    async def _patched(self, connection: AsyncConnection, known: Known, patch: DevicePatch) -> Dressed:
+        """The device with what the patch says, refused if a device could not obey it."""
         device = known.device
-        if patch.labels is not UNSET:
-            device = replace(device, labels=_labels(device.labels, patch.labels))
         if patch.tz is not UNSET:
             _refuse_zone(patch.tz)
             device = replace(device, tz=patch.tz)
@@ -80,15 +81,18 @@ class Assignments:
             device = replace(device, channel=patch.channel, min_generation=minimum)
         if patch.pin is not UNSET:
             device = replace(device, pin=await self._pin(connection, known, patch.pin))
-        if patch.overlay is not UNSET:
-            device = replace(device, overlay=patch.overlay)
-        if (device.channel, device.pin, device.overlay) != (
-            known.device.channel,
-            known.device.pin,
-            known.device.overlay,
-        ):
-            await refuse_overlay(connection, device)
-        return device
+        done = Dressed(device)
+        if patch.labels is not UNSET or patch.overlay is not UNSET:
+            labels = device.labels_of_its_own
+            done = await dressed(
+                connection,
+                device,
+                own_labels=labels if patch.labels is UNSET else _labels(labels, patch.labels),
+                own_overlay=None if patch.overlay is UNSET else patch.overlay,
+            )
+        if _target_of(done.device) != _target_of(known.device):
+            await OverlayFits(connection).refuse(done.device)
+        return done
 
     async def _pin(self, connection: AsyncConnection, known: Known, body: PinBody | None) -> dict[str, Any] | None:
         """The pin to sign: the standing one if it says the same, else a new attempt of the release."""
@@ -130,13 +134,22 @@ class Assignments:
             number=device.number,
             min_generation=device.min_generation,
             labels=device.labels,
+            own_labels=device.labels_of_its_own,
             overlay=device.overlay,
+            own_overlay=device.values_of_its_own,
+            sources=provenance(device.layers or (), device.values_of_its_own),
+            groups=await _groups_of(connection, device.device_id),
             pin=pin_view(device.pin, None if pinned is None else pinned.version),
             tz=device.tz,
             quarantined=device.quarantined,
             published=device.published_at is not None,
             heard=has_heard(device, known.status),
         )
+
+
+async def _groups_of(connection: AsyncConnection, device_id: str) -> tuple[str, ...]:
+    found = await groups.of_device(connection, device_id)
+    return tuple(sorted(name for name, row in found.items() if row.member))
 
 
 async def known_device(connection: AsyncConnection, device_id: str) -> Known:
@@ -147,28 +160,9 @@ async def known_device(connection: AsyncConnection, device_id: str) -> Known:
     return found
 
 
-async def refuse_overlay(connection: AsyncConnection, device: DeviceRecord) -> None:
-    """Invalid if the device's overlay does not fit each release that it may be told to run now; their golden hashes
-    are kept, so that nothing is computed when it reports. A pinned device runs its pin, others what any rule names."""
-    if not device.overlay:
-        return
-    for digest in await _released_to(connection, device):
-        record = await releases.get(connection, digest)
-        blob = None if record is None else await releases.get_blob(connection, record.config_sha256)
-        if record is None or blob is None:
-            continue  # adopted from the broker, not known here: the device judges it
-        try:
-            found = checked_hash(release_of(record), blob, device.overlay)
-        except OverlayRefused as why:
-            raise Invalid("the overlay does not fit", f"{device.device_id}: {why}", why.errors) from None
-        await releases.put_golden(connection, record.digest, overlay_digest(device.overlay), found)
-
-
-async def _released_to(connection: AsyncConnection, device: DeviceRecord) -> list[str]:
-    if device.pin is not None:
-        return [str(device.pin["release"])]
-    current = await directives.current(connection, device.channel)
-    return [] if current is None else list(dict.fromkeys(rule.release for rule in current.rules))
+def _target_of(device: DeviceRecord) -> tuple[object, ...]:
+    """What an overlay must fit, and the overlay."""
+    return device.channel, device.pin, device.overlay
 
 
 def pin_view(pin: dict[str, Any] | None, version: str | None) -> PinView | None:

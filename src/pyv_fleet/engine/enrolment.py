@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pyv_fleet.core.words import AlertName, EnrolRefusal
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.dressing import newcomer
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound, TooMany, Unauthorised
 from pyv_fleet.engine.failures import Failures
 from pyv_fleet.engine.ground import Ground, rfc3339
@@ -173,7 +174,9 @@ class Enrolment:
         if known is None or known.incarnation != answer.incarnation:
             record = _newcomer(token, device_id, now) if known is None else known
             record = msgspec.structs.replace(record, key_sha256=key_sha256, incarnation=answer.incarnation)
-            await self._orders.issue_assignment(connection, record, actor="enrolment")
+            done = await newcomer(connection, record)
+            await self._orders.issue_assignment(connection, done.device, actor="enrolment")
+            await done.keep(connection)
             await status.add_blank(connection, device_id)
         if answer.replaces_key:
             await certificates.revoke_all_of(connection, device_id, now)

@@ -247,6 +247,9 @@ def _unknown_key(device_id: str, found: FoundAssignment, now_ms: int) -> DeviceR
 
 def _device(record: DeviceRecord, found: FoundAssignment, now_ms: int) -> DeviceRecord:
     order = found.order
+    if (record.labels, record.overlay) != (order.labels, order.overlay):
+        # what of it was a group's is not known: all counts as the device's own (decision 0025)
+        record = replace(record, own_labels=None, own_overlay=None, layers=None)
     return replace(
         record,
         channel=order.channel,

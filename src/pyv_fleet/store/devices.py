@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.group_layers import Layer
 from pyv_fleet.store.records import changed, chunks, many, one, values_of
 from pyv_fleet.store.schema import device_labels, devices
 
@@ -35,6 +36,21 @@ class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
     assignment: bytes
     #: when the broker confirmed it; none = not yet
     published_at: int | None
+    #: what labels and overlay are made of; none = they are all its own
+    own_labels: dict[str, str] | None = None
+    own_overlay: dict[str, Any] | None = None
+    #: values of groups, as it was given them
+    layers: tuple[Layer, ...] | None = None
+
+    @property
+    def labels_of_its_own(self) -> dict[str, str]:
+        """Without those of groups."""
+        return self.labels if self.own_labels is None else self.own_labels
+
+    @property
+    def values_of_its_own(self) -> dict[str, Any]:
+        """Its overlay without the values of groups."""
+        return self.overlay if self.own_overlay is None else self.own_overlay
 
 
 async def get(connection: AsyncConnection, device_id: str) -> DeviceRecord | None:

@@ -14,6 +14,7 @@ from pyv_fleet.core.views.devices import (
     ResultView,
 )
 from pyv_fleet.core.views.fleet import AttentionView, FleetStatus, FleetView, SnapshotDevice, SnapshotView
+from pyv_fleet.core.views.groups import GroupBody, GroupMemberView, GroupSpec, GroupVerb, GroupView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
@@ -67,6 +68,11 @@ __all__ = [
     "DriftView",
     "FleetStatus",
     "FleetView",
+    "GroupBody",
+    "GroupMemberView",
+    "GroupSpec",
+    "GroupVerb",
+    "GroupView",
     "MeasureView",
     "Page",
     "ParcelOrder",

@@ -60,8 +60,15 @@ class AssignmentView(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     #: directives of the channel below it do not count
     min_generation: int
+    #: with those of groups
     labels: dict[str, str]
+    own_labels: dict[str, str]
+    #: with the values of groups
     overlay: dict[str, Any]
+    own_overlay: dict[str, Any]
+    #: whose each value of the overlay is, by JSON Pointer: `device` or `group NAME`
+    sources: dict[str, str]
+    groups: tuple[str, ...]
     pin: PinView | None
     tz: str
     quarantined: bool

@@ -6,6 +6,7 @@ reports and orders never write the same row.
 
 from pyv_fleet.store.schema.devices import certificates, device_labels, device_status, devices, ingest_batches, requests
 from pyv_fleet.store.schema.fleet import api_tokens, fleet, idempotency, tokens, trust_documents
+from pyv_fleet.store.schema.groups import group_members, groups
 from pyv_fleet.store.schema.naming import Sequence, metadata
 from pyv_fleet.store.schema.orders import blobs, channels, directives, golden_hashes, policies, releases
 from pyv_fleet.store.schema.records import alerts, audit
@@ -26,6 +27,8 @@ __all__ = [
     "directives",
     "fleet",
     "golden_hashes",
+    "group_members",
+    "groups",
     "idempotency",
     "ingest_batches",
     "metadata",

@@ -41,6 +41,10 @@ devices: Final = Table(
     Column("number", BigInteger, nullable=False),
     Column("assignment", LargeBinary, nullable=False),  # the envelope
     Column("published_at", BigInteger, nullable=True),  # none = not confirmed by the broker yet
+    # what labels and overlay are made of; none = they are all its own
+    Column("own_labels", JSON(none_as_null=True), nullable=True),
+    Column("own_overlay", JSON(none_as_null=True), nullable=True),
+    Column("layers", JSON(none_as_null=True), nullable=True),  # the values of groups, as it was given them
 )
 
 device_labels: Final = Table(  # devices.labels again, to be searched by
