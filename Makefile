@@ -11,6 +11,7 @@ EXAMPLES ?= 5000
 FOOTPRINT ?=
 SSH ?=
 KILLS ?=
+BAD ?=
 CANARY ?=
 # of the device that a package is for: amd64 or arm64
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
@@ -18,7 +19,7 @@ ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
 WORKERS ?= 4
 TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults tests/fuzz)
 
-.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-ssh bench-canary nightly clean
+.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-bad-release bench-ssh bench-canary nightly clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -102,6 +103,9 @@ bench-ssh: setup test-tools ## push ssh to 60 sshd against rsync + ssh and Ansib
 
 bench-canary: setup ## canary analysis: false alarms and detection in simulation, minutes; CANARY="--runs 100 -o json"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/canary.py $(CANARY)
+
+bench-bad-release: setup ## five kinds of bad release on 1,000 simulated devices; BAD="--devices 100 --canary 4"
+	@PYTHONPATH=tests $(BIN)/python benchmarks/bad_release.py $(BAD)
 
 nightly: setup   ## hours: second power cuts of every story, 2,000 random kill -9, 100 of the controller; KILLS="--seed 1" for the same again
 	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py

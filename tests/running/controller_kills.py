@@ -209,9 +209,21 @@ class Kills:
 @contextmanager
 def kills(folder: Path, seed: int) -> Iterator[Kills]:
     """Controller, broker and devices, on the first release; ended with the block."""
-    found(folder)
     with ExitStack() as stack:
-        home = folder / "controller"
+        up, carrier = stack.enter_context(beside(folder))
+        configured(up, *VERSIONS)
+        stack.enter_context(simulated(up, DEVICES, "kills"))
+        made = Kills(up, carrier, seed)
+        made.first()
+        yield made
+
+
+@contextmanager
+def beside(folder: Path) -> Iterator[tuple[Controller, MqttCarrier]]:
+    """A controller, and beside it a broker that outlives it, with a witness on it."""
+    found(folder)
+    home = folder / "controller"
+    with ExitStack() as stack:
         # its authorities, and a life of its own, where the trust document says that the fleet's broker is
         broker = RealBroker(home, read_settings(home).broker.port)
         stack.callback(broker.stop)
@@ -220,11 +232,7 @@ def kills(folder: Path, seed: int) -> Iterator[Kills]:
         stack.callback(lambda: up.process.poll() is not None or up.stop())
         carrier = MqttCarrier(broker)
         stack.callback(carrier.close)
-        configured(up, *VERSIONS)
-        stack.enter_context(simulated(up, DEVICES, "kills"))
-        made = Kills(up, carrier, seed)
-        made.first()
-        yield made
+        yield up, carrier
 
 
 def _use(settings: Path, broker: RealBroker) -> None:

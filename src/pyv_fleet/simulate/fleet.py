@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.aim import CAN_BUNDLE
 from pyv_edge_agent.core.device import Facts, Limits
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.enrolled import with_join
@@ -130,7 +131,14 @@ def _device(seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now], li
     memory = with_join(Memory(), seat.join)
     trust = advance_all(from_key(bytes.fromhex(seat.join.trust_anchor)), memory.trust)
     link = _whereabouts(seat.join)
-    facts = Facts(device_id=seat.device_id, agent_version=AGENT_VERSION, enrolled_link=link, limits=limits)
+    # it takes bundles as an agent with a launcher does; it has no code that they could replace
+    facts = Facts(
+        device_id=seat.device_id,
+        agent_version=AGENT_VERSION,
+        caps=(CAN_BUNDLE,),
+        enrolled_link=link,
+        limits=limits,
+    )
     return SimulatedDevice(facts, memory, trust, live, world, now)
 
 
