@@ -195,6 +195,43 @@ def test_5_a_release_withdrawn_pauses_its_rollout_and_begins_nowhere(running: Co
     assert {"release.yank", "release.unyank", "release.promote"} <= set(acts)
 
 
+def test_6_groups_and_devices_get_the_values_of_their_layers_and_keep_what_they_have(
+    running: Controller, source: Path
+) -> None:
+    ids = sorted(one["device_id"] for one in seen(running, "device", "list", "--channel", "beta")["items"])
+    member, single = ids[0], ids[1]
+    other = seen(running, "device", "list", "--channel", "stable")["items"][0]["device_id"]
+    lay(source, {
+        f"layers/device/{single}.toml": b"[values]\npoll_seconds = 7.0\n",
+        f"layers/device/{other}.toml": b"[values]\npoll_seconds = 8.0\n",
+        "release.toml": RELEASE.replace(b"2026.11.1", b"2026.11.3"),
+    })  # fmt: skip
+    out = running.folder / "assigned"
+    running.cli("release", "build", str(source), "--channel", "beta", "--out", str(out))
+    assert "not signed" in running.cli("release", "assign", str(out), "--check", code=1).stderr
+    running.cli("release", "sign", str(out))
+    assert "group set slow" in running.cli("release", "assign", str(out), "--check", code=5).stderr
+    running.cli("group", "set", "slow", "--id", member, "--soak", "0", "--reason", "x", "--yes", "--expect-count", "1")
+    planned = {one["name"]: one for one in seen(running, "release", "assign", str(out), "--check", code=3)}
+    assert (planned["slow"]["devices"], planned[single]["devices"], planned[other]["devices"]) == (1, 1, 0)
+    words = ("release", "assign", str(out), "--reason", "slower", "--yes", "--expect-count", "2")
+    done = {one["name"]: one for one in seen(running, *words)}
+    assert (done["slow"]["done"], done[single]["done"], done[other]["done"]) == (True, True, False)
+    assert "stable" in done[other]["detail"]
+    for device_id, seconds in ((member, 5.0), (single, 7.0)):
+        until(
+            lambda device_id=device_id, seconds=seconds: settled_on(running, device_id, seconds),
+            within=60, what=f"{device_id} reads every {seconds} s",
+        )  # fmt: skip
+    assert all(one["devices"] == 0 for one in seen(running, "release", "assign", str(out), "--check"))
+
+
+def settled_on(running: Controller, device_id: str, seconds: float) -> bool:
+    with running.client() as client:
+        told = client.assignment(device_id)
+    return told.overlay == {"sensors": {"poll_interval_seconds": seconds}} and told.heard
+
+
 def commit_of(directory: Path) -> str:
     head = subprocess.run([*GIT, "-C", directory, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     return head.stdout.strip()

@@ -20,7 +20,8 @@ def labels_of(given: Sequence[str]) -> dict[str, str]:
         raise click.BadParameter(str(why), param_hint="--label") from None
 
 
-def _why(ctx: click.Context, option: click.Parameter, text: str | None) -> str | None:
+def why(ctx: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """A reason that says something; else a usage error."""
     if text is not None and not text.strip():
         raise click.BadParameter("say why; it stands in the audit log")
     return text
@@ -53,6 +54,6 @@ fleet_option = click.option(
     help="The fleet's name; it cannot be changed later.",
 )
 label_option = click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label; repeat.")
-reason_option = click.option("--reason", required=True, callback=_why, help="Why; it stands in the audit log.")
+reason_option = click.option("--reason", required=True, callback=why, help="Why; it stands in the audit log.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; needs --expect-count.")
 expect_option = click.option("--expect-count", type=click.IntRange(0), help="Go on only if so many devices are meant.")

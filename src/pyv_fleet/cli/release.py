@@ -12,6 +12,7 @@ from pyv_fleet.cli import bundles
 from pyv_fleet.cli.export import export
 from pyv_fleet.cli.filters import version_option
 from pyv_fleet.cli.output import show_list, show_one
+from pyv_fleet.cli.release_assigning import assign
 from pyv_fleet.cli.release_judging import diff, verify
 from pyv_fleet.cli.release_making import build, sign, upload
 from pyv_fleet.cli.release_moves import promote, yank
@@ -134,5 +135,5 @@ def _publish(session: Session, signed: ReleaseUpload, *, unchecked: bool) -> Non
     show_one(session, session.client.publish_release(signed, unchecked=unchecked), FIELDS)
 
 
-for _one in (build, sign, verify, upload, diff, promote, yank):
+for _one in (build, sign, verify, upload, assign, diff, promote, yank):
     group.add_command(_one)

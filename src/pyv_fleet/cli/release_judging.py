@@ -13,6 +13,7 @@ from pyv_fleet.cli.release_shown import DIFFERENCES, FIELDS, FOLDER
 from pyv_fleet.cli.session import CliError, Exit, Session, naming, with_session
 
 if TYPE_CHECKING:
+    from pyv_fleet.cli.release_folder import Folder
     from pyv_fleet.core.release_diff import Side
     from pyvorin_edge.orders import Release
     from pyvorin_edge.trust import Trust
@@ -51,17 +52,23 @@ def _verify_folder(session: Session, path: Path) -> None:
     from pyv_fleet.cli.release_folder import read_folder
 
     folder = read_folder(path)
+    said = refuse_unverified(session, folder)
+    show_one(session, folder.view, FOLDER)
+    session.say(f"{path}: signed by {said}; config, golden hash and all files as named")
+
+
+def refuse_unverified(session: Session, folder: Folder) -> str:
+    """Who signed a folder, in words; CliError unless the fleet's release role signed all that is in it."""
     if folder.envelope is None or folder.statement is None:
-        raise CliError(f"{path}: not signed; what is in it fits together: pyv-fleet release sign {path}")
+        raise CliError(f"{folder.path}: not signed; what is in it fits together: pyv-fleet release sign {folder.path}")
     trust = _trust(session)
     if folder.release.fleet != session.client.fleet().name:
-        raise CliError(f"{path}: a release for fleet {folder.release.fleet}")
-    _release_in(folder.envelope, trust, str(path))
-    _refuse_unsigned_statement(folder.statement, trust, str(path))
+        raise CliError(f"{folder.path}: a release for fleet {folder.release.fleet}")
+    _release_in(folder.envelope, trust, str(folder.path))
+    _refuse_unsigned_statement(folder.statement, trust, str(folder.path))
     if folder.bundle is not None:
         bundles.refuse_unsigned(folder.bundle, trust)
-    show_one(session, folder.view, FOLDER)
-    session.say(f"{path}: signed by {_who(folder.envelope, trust)}; config, golden hash and all files as named")
+    return _who(folder.envelope, trust)
 
 
 def _verify_published(session: Session, ref: str) -> None:
