@@ -258,7 +258,7 @@ class StandInDesk:
     def rollbacks(self) -> StandInRollbacks:
         return StandInRollbacks(self)
 
-    async def create_rollout(self, spec: views.RolloutSpec, actor: str) -> views.RolloutView:
+    async def create_rollout(self, spec: views.RolloutSpec, actor: str, scope: AuthScope | None) -> views.RolloutView:
         self.asked.append(("create_rollout", spec, actor))
         return rollout(state=RolloutState.ROLLING)
 

@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pyv_fleet.core.policy import Freeze, HoldOut
 from pyv_fleet.core.release import build_release
-from pyv_fleet.core.views import RolloutSpec
+from pyv_fleet.core.views import RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AuthScope, RolloutAct
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
@@ -114,7 +116,27 @@ class Rehearsal:
         """A rollout, started; its id."""
         settings: dict[str, Any] = {"soak_seconds": 10, "deadline_seconds": 100, "reason": "because"} | terms
         spec = RolloutSpec(channel="stable", release=version, waves=waves or ("1%", "100%"), **settings)
-        return (await self.rollouts.create(spec, "op")).id
+        return (await self.rollouts.create(spec, "op", AuthScope.ADMIN)).id
+
+    async def act(self, rollout_id: str, act: str, by: str = "op", **said: Any) -> RolloutView:
+        """What a person does with it."""
+        verb = RolloutVerb(**{"reason": "looked at it"} | said)
+        return await self.rollouts.act(rollout_id, RolloutAct(act), verb, by)
+
+    async def freeze(self, freeze: Freeze) -> None:
+        """No new wave opens meanwhile."""
+        await self._terms(freezes=[freeze])
+
+    async def hold_out(self, one: HoldOut) -> None:
+        """These devices stay on a release."""
+        await self._terms(hold_outs=[one])
+
+    async def _terms(self, **changes: Any) -> None:
+        async with self.database.begin() as connection:
+            channel = await channels.get(connection, "stable")
+            assert channel is not None
+            plain = msgspec.json.decode(msgspec.json.encode(changes))
+            await channels.save(connection, msgspec.structs.replace(channel, **plain))
 
     async def based_on(self, version: str) -> None:
         """The channel runs this release, whole."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from pyv_fleet.core.views import RollbackSpec, RolloutVerb
+from pyv_fleet.core.views import RollbackSpec
 from pyvorin_edge.vocabulary import Connectivity
 from running.rehearsal import Rehearsal
 from transcripts.transcript import Transcript
 
 Scenario = Callable[[Rehearsal, Transcript], Awaitable[None]]
-VERB = RolloutVerb(reason="looked at it")
 
 
 async def good_release(stage: Rehearsal, note: Transcript) -> None:
@@ -60,7 +59,7 @@ async def lost_in_the_middle(stage: Rehearsal, note: Transcript) -> None:
     await stage.wait(101)
     await note("101 s pass")
     rollout = (await stage.rollouts.page(None, 1)).items[0]
-    await stage.rollouts.resume(rollout.id, VERB, "op")
+    await stage.act(rollout.id, "resume")
     await note("op resumes it")
     for number in range(6):
         await stage.say(f"FLEET-simulated-{number}", connectivity=Connectivity.LOST)
@@ -78,7 +77,7 @@ async def hold_and_go_elsewhere(stage: Rehearsal, note: Transcript) -> None:
     first = await stage.roll("1.1", "2", "100%")
     await stage.obey()
     await note("two devices took 1.1")
-    await stage.rollouts.abort(first, RolloutVerb(reason="enough", stay=True), "op")
+    await stage.act(first, "abort", stay=True)
     await stage.obey()
     await note("op aborts and lets them stay")
     await note.refusal("op rolls 1.2 out", stage.roll("1.2", "1", "100%"))

@@ -1,4 +1,4 @@
-"""Rollouts: start, watch, pause, resume, abort."""
+"""Rollouts: plan, make, watch, and whatever a person does with one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from litestar.params import FromPath, JSONBody
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import Page, RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import AuthScope
+from pyv_fleet.core.views import Page, PlanView, RollbackView, RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AuthScope, RolloutAct
+
+
+@post("/v1/rollouts/plan", opt=may(AuthScope.READ), status_code=200)
+async def plan(desk: HasDesk, data: JSONBody[RolloutSpec]) -> PlanView:
+    """What a rollout would do now, device by device, and what speaks against it; nothing is done."""
+    return await desk.plan_rollout(data)
 
 
 @post("/v1/rollouts", opt=may(AuthScope.OPERATE))
 async def create(desk: HasDesk, caller: HasCaller, data: JSONBody[RolloutSpec]) -> RolloutView:
-    """Make a rollout and start it."""
-    return await desk.create_rollout(data, actor_of(caller))
+    """Make a rollout, and start it unless `hold`; `emergency` is an admin's."""
+    return await desk.create_rollout(data, actor_of(caller), caller.scope)
 
 
 @get("/v1/rollouts", opt=may(AuthScope.READ))
@@ -29,28 +35,20 @@ async def rollout(desk: HasDesk, rollout_id: FromPath[str]) -> RolloutView:
     return await desk.rollout(rollout_id)
 
 
-@post("/v1/rollouts/{rollout_id:str}/pause", opt=may(AuthScope.OPERATE), status_code=200)
-async def pause(
+@post("/v1/rollouts/{rollout_id:str}/undo", opt=may(AuthScope.OPERATE), status_code=200)
+async def undo(
     desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], data: JSONBody[RolloutVerb]
+) -> RollbackView:
+    """Take back a rollout that has ended: its channel goes back to what it ran before, as a rollback."""
+    return await desk.rollbacks.start(await desk.undone_by(rollout_id, data), actor_of(caller))
+
+
+@post("/v1/rollouts/{rollout_id:str}/{act:str}", opt=may(AuthScope.OPERATE), status_code=200)
+async def act(
+    desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], act: FromPath[RolloutAct], data: JSONBody[RolloutVerb]
 ) -> RolloutView:
-    """Hold where it is."""
-    return await desk.pause_rollout(rollout_id, data, actor_of(caller))
+    """Start, approve, pause, resume, promote, retry, skip or abort it; what has come about changes nothing."""
+    return await desk.act_on_rollout(rollout_id, act, data, actor_of(caller))
 
 
-@post("/v1/rollouts/{rollout_id:str}/resume", opt=may(AuthScope.OPERATE), status_code=200)
-async def resume(
-    desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], data: JSONBody[RolloutVerb]
-) -> RolloutView:
-    """Go on from a pause."""
-    return await desk.resume_rollout(rollout_id, data, actor_of(caller))
-
-
-@post("/v1/rollouts/{rollout_id:str}/abort", opt=may(AuthScope.OPERATE), status_code=200)
-async def abort(
-    desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], data: JSONBody[RolloutVerb]
-) -> RolloutView:
-    """End it: back to the baseline, or `stay` where it is."""
-    return await desk.abort_rollout(rollout_id, data, actor_of(caller))
-
-
-ROUTES = (create, rollouts, rollout, pause, resume, abort)
+ROUTES = (plan, create, rollouts, rollout, undo, act)

@@ -61,7 +61,7 @@ def rollback(session: Session, **options: Any) -> None:
     import msgspec
 
     ordered = msgspec.structs.replace(spec, dry_run=False, expect_count=tried.devices)
-    _follow(session, session.client.rollback(ordered), options["timeout"], options["report_file"])
+    follow_rollback(session, session.client.rollback(ordered), options["timeout"], options["report_file"])
 
 
 @rollback.command("list")
@@ -78,7 +78,7 @@ def list_(session: Session) -> None:
 @with_session
 def watch(session: Session, rollback_id: str, timeout: float, report_file: Path | None) -> None:
     """Follow a rollback as the command that ordered it does, with the same ends."""
-    _follow(session, session.client.rollback_status(rollback_id), timeout, report_file)
+    follow_rollback(session, session.client.rollback_status(rollback_id), timeout, report_file)
 
 
 @rollback.command()
@@ -173,7 +173,7 @@ def _part(part: RollbackChannel, selector: str | None) -> str:
     return f"{line}\n  rollout {part.superseded} runs there and ends here{rest}"
 
 
-def _follow(session: Session, begun: RollbackView, timeout: float, report_file: Path | None) -> None:
+def follow_rollback(session: Session, begun: RollbackView, timeout: float, report_file: Path | None) -> None:
     deadline = time.monotonic() + timeout
     acks = _Acks(session, begun.id)
     with Progress() as progress:

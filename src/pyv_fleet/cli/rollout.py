@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from pyv_fleet.cli.filters import reason_option
 from pyv_fleet.cli.output import Column, show_list, show_one
-from pyv_fleet.cli.progress import Progress, follow
+from pyv_fleet.cli.rollout_follow import ENDS, FIELDS, follow_rollout
+from pyv_fleet.cli.rollout_spec import spec_of, spec_options
 from pyv_fleet.cli.session import Exit, Session, with_session
-from pyv_fleet.core.words import RolloutState, WaveState
+from pyv_fleet.core.words import RolloutAct
 
 if TYPE_CHECKING:
-    from pyv_fleet.core.views import Budgets, RolloutView, WaveView
+    from pyv_fleet.core.views import PlanView
 
-ENDS = {
-    RolloutState.COMPLETED: Exit.OK,
-    RolloutState.REVERTED: Exit.ROLLOUT_FAILED,
-    RolloutState.PAUSED: Exit.PARTLY_FAILED,
-    RolloutState.ABORTED: Exit.PARTLY_FAILED,
-    RolloutState.SUPERSEDED: Exit.CONFLICT,
-}
-"""With what the command ends when the rollout rests: back everywhere 7, a part of the devices has it 9, another order
-took its place 6."""
 wait_options = click.option(
     "--timeout", type=click.FloatRange(0), default=3600.0, show_default=True, help="Seconds to wait."
 )
@@ -36,72 +27,45 @@ def group() -> None:
     """Move a channel to a release, wave by wave."""
 
 
-def _budget(name: str, what: str) -> Callable[[Any], Any]:
-    return click.option(
-        f"--budget-{name}",
-        type=click.FloatRange(0, 100),
-        help=f"Percent of a wave's devices that may {what} before it goes back; rounded down to whole devices.",
-    )
+@group.command()
+@spec_options
+@click.option("--reason", default="plan", show_default=True)
+@click.option("--devices", is_flag=True, help="Name every device of each wave.")
+@with_session
+def plan(session: Session, devices: bool, **said: Any) -> None:
+    """What a rollout would do now, and nothing done: waves, differences, what speaks against it, a digest.
+
+    `rollout create --plan DIGEST` refuses if the fleet or the release changed since.
+    """
+    found = session.client.plan_rollout(spec_of(said))
+    show_one(session, found, _PLAN_FIELDS)
+    if session.format == "table":
+        _show_plan(session, found, devices)
+    session.say(f"do it with: pyv-fleet rollout create … --plan {found.digest} --reason …")
 
 
 @group.command()
-@click.option("--channel", required=True)
-@click.option("--release", required=True, help="Version or digest.")
-@click.option("--wave", "waves", multiple=True, help="1%, 20, kind=real, kind=real:1 (repeat); else the policy's.")
-@click.option("--soak", type=click.IntRange(0), help="Seconds a wave must stay good.")
-@click.option("--deadline", type=click.IntRange(1), help="Seconds a wave may take.")
-@click.option("--spread", type=click.IntRange(0), help="Devices begin within so many seconds.")
-@_budget("failed", "refuse it or fail to take it")
-@_budget("reverted", "go back by themselves")
-@_budget("unhealthy", "become unhealthy under it")
-@_budget("lost", "fall silent")
-@click.option("--baseline", help="Version or digest that the others stay on and that it goes back to; else the golden.")
-@click.option("--supersede", is_flag=True, help="Take the place of a rollout that has not ended; else that is refused.")
+@spec_options
+@click.option(
+    "--plan", help="Digest of the plan that was looked at: refused if the fleet or the release changed since."
+)
 @reason_option
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow it to its end.")
 @wait_options
 @with_session
-def create(
-    session: Session,
-    channel: str,
-    release: str,
-    waves: tuple[str, ...],
-    soak: int | None,
-    deadline: int | None,
-    spread: int | None,
-    baseline: str | None,
-    supersede: bool,
-    reason: str,
-    wait: bool,
-    timeout: float,
-    **budgets: float | None,
-) -> None:
+def create(session: Session, wait: bool, timeout: float, **said: Any) -> None:
     """Start a rollout, and follow it to its end.
 
     Exits 0 when it completed; 7 when it went back to the baseline; 9 when it was paused, or aborted with --stay: a part
     of the devices has the release; 6 when another rollout or a rollback took its place; 8 when it has not ended in
     time (it goes on).
     """
-    from pyv_fleet.core.views import RolloutSpec
-
-    spec = RolloutSpec(
-        channel=channel,
-        release=release,
-        waves=waves or None,
-        soak_seconds=soak,
-        deadline_seconds=deadline,
-        spread_seconds=spread,
-        budgets=_budgets(budgets),
-        baseline=baseline,
-        supersede=supersede,
-        reason=reason,
-    )
-    made = session.client.create_rollout(spec)
-    session.say(f"rollout {made.id}: {channel} to {made.version}")
-    if wait:
-        _follow(session, made.id, timeout)
+    made = session.client.create_rollout(spec_of(said))
+    session.say(f"rollout {made.id}: {made.channel} to {made.version}")
+    if wait and not said["hold"]:
+        follow_rollout(session, made.id, timeout)
     else:
-        show_one(session, made, _FIELDS)
+        show_one(session, made, FIELDS)
 
 
 @group.command()
@@ -109,12 +73,23 @@ def create(
 @wait_options
 @with_session
 def watch(session: Session, rollout_id: str | None, timeout: float) -> None:
-    """Follow a rollout, the newest if none is named.
+    """Follow a rollout, the newest if none is named; `-o jsonl` writes a line for each change.
 
     Exits as `rollout create` does: 0 completed, 7 went back, 9 paused or aborted with --stay, 6 superseded, 8 has not
     ended in time.
     """
-    _follow(session, rollout_id or _newest(session), timeout)
+    follow_rollout(session, rollout_id or _newest(session), timeout)
+
+
+@group.command()
+@click.argument("rollout_id", required=False)
+@click.option(
+    "--timeout", type=click.FloatRange(0), default=0.0, show_default=True, help="Seconds to wait for its end."
+)
+@with_session
+def status(session: Session, rollout_id: str | None, timeout: float) -> None:
+    """Where a rollout stands, by exit code: as `rollout watch`, and 8 while it is under way."""
+    follow_rollout(session, rollout_id or _newest(session), timeout)
 
 
 @group.command("list")
@@ -122,7 +97,7 @@ def watch(session: Session, rollout_id: str | None, timeout: float) -> None:
 @with_session
 def list_(session: Session, limit: int) -> None:
     """Rollouts, the newest first."""
-    show_list(session, list(itertools.islice(session.client.rollouts(), limit)), _COLUMNS, paged=True)
+    show_list(session, list(itertools.islice(session.client.rollouts(), limit)), FIELDS[:7], paged=True)
 
 
 @group.command()
@@ -131,7 +106,7 @@ def list_(session: Session, limit: int) -> None:
 def show(session: Session, rollout_id: str | None) -> None:
     """One rollout, the newest if none is named, with its waves."""
     found = session.client.rollout(rollout_id or _newest(session))
-    show_one(session, found, _FIELDS)
+    show_one(session, found, FIELDS)
     if session.format == "table":
         click.echo()
         show_list(session, found.waves, _WAVE_COLUMNS)
@@ -141,9 +116,27 @@ def show(session: Session, rollout_id: str | None) -> None:
 @click.argument("rollout_id")
 @reason_option
 @with_session
+def start(session: Session, rollout_id: str, reason: str) -> None:
+    """Let one begin that was made with --hold."""
+    _act(session, rollout_id, RolloutAct.START, reason)
+
+
+@group.command()
+@click.argument("rollout_id")
+@reason_option
+@with_session
+def approve(session: Session, rollout_id: str, reason: str) -> None:
+    """Let it go on to the wave that is next; where its policy asks for other people, never by its maker."""
+    _act(session, rollout_id, RolloutAct.APPROVE, reason)
+
+
+@group.command()
+@click.argument("rollout_id")
+@reason_option
+@with_session
 def pause(session: Session, rollout_id: str, reason: str) -> None:
-    """Hold it where it is."""
-    _move(session, rollout_id, "pause", reason)
+    """Hold it where it is, at once: who has the release keeps it, nobody else takes it."""
+    _act(session, rollout_id, RolloutAct.PAUSE, reason)
 
 
 @group.command()
@@ -152,35 +145,68 @@ def pause(session: Session, rollout_id: str, reason: str) -> None:
 @with_session
 def resume(session: Session, rollout_id: str, reason: str) -> None:
     """Go on from a pause."""
-    _move(session, rollout_id, "resume", reason)
+    _act(session, rollout_id, RolloutAct.RESUME, reason)
+
+
+@group.command()
+@click.argument("rollout_id")
+@click.option("--wave", type=click.IntRange(1), help="Of this wave, counted from 1; refused if another is under way.")
+@reason_option
+@with_session
+def promote(session: Session, rollout_id: str, wave: int | None, reason: str) -> None:
+    """Go on without waiting for this wave's verdict; that never stands for a canary."""
+    _act(session, rollout_id, RolloutAct.PROMOTE, reason, wave=wave)
+
+
+@group.command()
+@click.argument("what", type=click.Choice(["failed"]))
+@click.argument("rollout_id")
+@reason_option
+@with_session
+def retry(session: Session, what: str, rollout_id: str, reason: str) -> None:
+    """Let the devices that failed try again: `rollout retry failed ID`."""
+    _act(session, rollout_id, RolloutAct.RETRY, reason)
+
+
+@group.command()
+@click.argument("rollout_id")
+@click.argument("device_ids", nargs=-1, required=True)
+@reason_option
+@with_session
+def skip(session: Session, rollout_id: str, device_ids: tuple[str, ...], reason: str) -> None:
+    """Take devices out of the judgement; they keep what they have."""
+    _act(session, rollout_id, RolloutAct.SKIP, reason, device_ids=device_ids)
 
 
 @group.command()
 @click.argument("rollout_id")
 @reason_option
-@click.option("--stay", is_flag=True, help="Leave devices where they are; else they go back.")
+@click.option("--stay/--revert", default=None, help="Leave devices where they are, or take them back; else as made.")
 @with_session
-def abort(session: Session, rollout_id: str, reason: str, stay: bool) -> None:
+def abort(session: Session, rollout_id: str, reason: str, stay: bool | None) -> None:
     """End it: devices go back to the baseline, or stay."""
-    _move(session, rollout_id, "abort", reason, stay=stay)
+    _act(session, rollout_id, RolloutAct.ABORT, reason, stay=stay)
 
 
-def _move(session: Session, rollout_id: str, move: str, reason: str, *, stay: bool = False) -> None:
+@group.command()
+@click.argument("rollout_id")
+@reason_option
+@click.option("--timeout", type=click.FloatRange(0), default=120.0, show_default=True, help="Seconds to wait.")
+@with_session
+def undo(session: Session, rollout_id: str, reason: str, timeout: float) -> None:
+    """Take back a rollout that has ended: a rollback to what its channel ran before; ends as `rollback` does."""
+    from pyv_fleet.cli.rollback import follow_rollback
     from pyv_fleet.core.views import RolloutVerb
 
-    show_one(session, session.client.move_rollout(rollout_id, move, RolloutVerb(reason=reason, stay=stay)), _FIELDS)
+    begun = session.client.undo_rollout(rollout_id, RolloutVerb(reason=reason))
+    session.say(f"rollback {begun.id}: back to {begun.to_version}")
+    follow_rollback(session, begun, timeout, None)
 
 
-def _budgets(percents: Mapping[str, float | None]) -> Budgets | None:
-    """None if none is said: then the policy's hold."""
-    from pyv_fleet.core.views import Budgets
+def _act(session: Session, rollout_id: str, act: RolloutAct, reason: str, **more: Any) -> None:
+    from pyv_fleet.core.views import RolloutVerb
 
-    said = {
-        f"{name.removeprefix('budget_')}_permyriad": round(percent * 100)
-        for name, percent in percents.items()
-        if percent is not None
-    }
-    return Budgets(**said) if said else None
+    show_one(session, session.client.move_rollout(rollout_id, act, RolloutVerb(reason=reason, **more)), FIELDS)
 
 
 def _newest(session: Session) -> str:
@@ -192,68 +218,17 @@ def _newest(session: Session) -> str:
     return found.id
 
 
-def _follow(session: Session, rollout_id: str, timeout: float) -> None:
-    with Progress() as progress:
-        ended = follow(
-            lambda: session.client.rollout(rollout_id),
-            lambda seen: seen.state in ENDS,
-            lambda seen: progress.show(*_line(seen)),
-            timeout,
-        )
-    seen = ended or session.client.rollout(rollout_id)
-    show_one(session, seen, _FIELDS)
-    session.say(f"{seen.state}: {seen.because}")
-    if ended is None:
-        session.say(f"it goes on; follow it with: pyv-fleet rollout watch {rollout_id}")
-        session.leave(Exit.TIMED_OUT)
-    if seen.state is RolloutState.PAUSED:
-        session.say(f"it holds; go on with: pyv-fleet rollout resume {rollout_id} --reason …")
-    session.leave(ENDS[seen.state])
+def _show_plan(session: Session, found: PlanView, every_device: bool) -> None:
+    for rows, columns in (
+        (found.waves, (*_PLAN_WAVES, Column("which", lambda w: w.device_ids)) if every_device else _PLAN_WAVES),
+        (found.checks, _CHECKS),
+        (found.diffs, _DIFFS),
+    ):
+        click.echo()
+        show_list(session, rows, columns)
 
 
-def _line(seen: RolloutView) -> tuple[str, int, int]:
-    if not seen.waves:
-        return str(seen.state), 0, 1
-    wave = seen.waves[min(seen.wave, len(seen.waves) - 1)]
-    before = sum(one.devices for one in seen.waves if one.state is WaveState.JUDGED and one is not wave)
-    last = max(max(one.devices for one in seen.waves), 1)
-    return (
-        f"{seen.state}: wave {wave.index + 1} of {len(seen.waves)} ({wave.cohort}): {_wave_said(wave)}",
-        max(before, wave.committed),
-        last,
-    )
-
-
-def _wave_said(wave: WaveView) -> str:
-    if wave.state is WaveState.PENDING:
-        return "not begun"
-    if not wave.devices:
-        return "its devices are being told"
-    parts = [f"{wave.committed} of {wave.devices} committed"]
-    for word in ("failed", "reverted", "unhealthy", "lost", "deferred"):
-        count = getattr(wave, word)
-        if count:
-            parts.append(f"{count} {word}")
-    return ", ".join(parts)
-
-
-_COLUMNS = (
-    Column("rollout", lambda r: r.id),
-    Column("channel", lambda r: r.channel),
-    Column("version", lambda r: r.version),
-    Column("from", lambda r: r.baseline_version),
-    Column("state", lambda r: r.state),
-    Column("wave", lambda r: f"{min(r.wave + 1, len(r.waves))}/{len(r.waves)}"),
-    Column("because", lambda r: r.because),
-)
-_FIELDS = (
-    *_COLUMNS,
-    Column("reason", lambda r: r.reason),
-    Column("by", lambda r: r.created_by),
-    Column("began", lambda r: r.created_at),
-    Column("ended", lambda r: r.ended_at),
-)
-_WAVE_COLUMNS = (
+_WAVE_COLUMNS: Final = (
     Column("wave", lambda w: w.index + 1),
     Column("cohort", lambda w: w.cohort),
     Column("state", lambda w: w.state),
@@ -264,6 +239,39 @@ _WAVE_COLUMNS = (
     Column("unhealthy", lambda w: w.unhealthy),
     Column("lost", lambda w: w.lost),
     Column("deferred", lambda w: w.deferred),
+    Column("waiting", lambda w: w.waiting + w.retrying),
     Column("verdict", lambda w: w.verdict),
     Column("because", lambda w: w.because),
 )
+_PLAN_FIELDS: Final = (
+    Column("digest", lambda p: p.digest),
+    Column("channel", lambda p: p.channel),
+    Column("version", lambda p: p.version),
+    Column("from", lambda p: p.baseline_version),
+    Column("devices", lambda p: p.devices),
+    Column("approvals", lambda p: p.approvals),
+    Column("may finish", lambda p: p.finish_at),
+    Column("bytes", lambda p: p.download_bytes),
+)
+_PLAN_WAVES: Final = (
+    Column("cohort", lambda w: w.cohort),
+    Column("devices", lambda w: w.devices),
+    Column("new", lambda w: w.new),
+    Column("online", lambda w: w.online),
+    Column("soak (s)", lambda w: w.soak_seconds),
+    Column("approve", lambda w: w.approve),
+    Column("may go wrong", lambda w: w.allowed),
+)
+_CHECKS: Final = (
+    Column("check", lambda c: c.name),
+    Column("in order", lambda c: c.good),
+    Column("seen", lambda c: c.detail),
+)
+_DIFFS: Final = (
+    Column("devices", lambda d: d.devices),
+    Column("now on", lambda d: d.before),
+    Column("changes", lambda d: [f"{pointer}: {before} → {after}" for pointer, before, after in d.changes]),
+    Column("bundle", lambda d: d.bundle),
+    Column("among them", lambda d: d.device_ids[:3]),
+)
+__all__ = ["ENDS", "Exit", "group"]

@@ -15,6 +15,10 @@ class Rollouts(Transport):
         """Make and start a rollout."""
         return self.send("POST", "/v1/rollouts", spec, views.RolloutView)
 
+    def plan_rollout(self, spec: views.RolloutSpec) -> views.PlanView:
+        """What it would do; nothing is done."""
+        return self.send("POST", "/v1/rollouts/plan", spec, views.PlanView)
+
     def rollouts(self) -> Iterator[views.RolloutView]:
         """All rollouts, the newest first."""
         yield from self.pages("/v1/rollouts", views.Page[views.RolloutView], {})
@@ -24,5 +28,9 @@ class Rollouts(Transport):
         return self.get(f"/v1/rollouts/{safe(rollout_id)}", views.RolloutView)
 
     def move_rollout(self, rollout_id: str, move: str, body: views.RolloutVerb) -> views.RolloutView:
-        """`pause`, `resume` or `abort` it."""
+        """Start, approve, pause, resume, promote, retry, skip or abort it."""
         return self.send("POST", f"/v1/rollouts/{safe(rollout_id)}/{move}", body, views.RolloutView)
+
+    def undo_rollout(self, rollout_id: str, body: views.RolloutVerb) -> views.RollbackView:
+        """Take back one that has ended."""
+        return self.send("POST", f"/v1/rollouts/{safe(rollout_id)}/undo", body, views.RollbackView)

@@ -32,6 +32,8 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     unhealthy_permyriad: Permyriad = 200
     #: silent after the wave began; who was offline before it is deferred, never lost
     lost_permyriad: Permyriad = 200
+    #: offline at the wave's start; more than that and it cannot be judged
+    deferred_permyriad: Permyriad = 10_000
     failed_max: Annotated[int, Meta(ge=0)] | None = None
     reverted_max: Annotated[int, Meta(ge=0)] | None = None
     unhealthy_max: Annotated[int, Meta(ge=0)] | None = None
@@ -41,7 +43,7 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class WaveTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One wave, as asked for; none = as the rollout says for all."""
 
-    #: `1%`, `20`, `kind=real`, `kind=real:1` (label, count), `FLEET-0a1b2c3d4e5f,FLEET-…` (named devices), `100%`
+    #: `1%`, `20`, `kind=real`, `kind=real:1` (label, count), `id=FLEET-…,FLEET-…` (named), `100%`
     cohort: str
     soak_seconds: Soak | None = None
     #: so many of its devices that were online at its start must have taken it and be well; none = all but the budgets

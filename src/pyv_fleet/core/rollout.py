@@ -2,6 +2,14 @@
 
 The shell makes the new value durable together with the directive that an effect asks for, then performs the effects in
 order; what comes of them is the next event. Starting again is entering the state again (`on_entry`).
+
+Its rules, each held by `step` itself whatever the shell does:
+1. A wave opens only from `waiting`, in order, each once; pausing and resuming opens the same one again.
+2. Nothing opens before the plan's approvals, and a wave that asks for a person's approval not before that either.
+3. Never a whole channel without a canary: a wave that is everybody opens only after a smaller one soaked and was judged
+   good; but for a channel's first release, a channel of one device, or an admin's emergency.
+4. A bad wave goes back or holds, as the plan says; no data holds; a promise kept by a person (`Promoted`) is no proof.
+5. It can be stopped in every state in which anything can happen, in the middle of a wave too.
 """
 
 from __future__ import annotations
@@ -14,10 +22,47 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from pyv_fleet.core.analysis_terms import AnalysisTerms
-from pyv_fleet.core.views import Budgets
-from pyv_fleet.core.words import RolloutState
+from pyv_fleet.core.policy import Budgets
+from pyv_fleet.core.rollout_events import (
+    Aborted,
+    AllBack,
+    Approved,
+    CallHuman,
+    Cleared,
+    Close,
+    Effect,
+    Event,
+    HoldWave,
+    LastWaveGood,
+    OpenWave,
+    Paused,
+    Promoted,
+    PublishBaseline,
+    Resumed,
+    Retried,
+    Skipped,
+    Started,
+    Stayed,
+    Superseded,
+    WaveBad,
+    WaveGood,
+    WaveUnclear,
+)
+from pyv_fleet.core.words import OnAbort, OnBad, RolloutState
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import ChannelName, Digest
+
+
+class PlannedWave(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One wave of a plan, all its terms said."""
+
+    #: in the written form of core/waves.py
+    cohort: str
+    soak_seconds: int
+    #: none = all but what the budgets allow
+    success_permyriad: int | None = None
+    #: whether a person must approve before it opens
+    approve: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +78,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     #: of the baseline, as a rule behind the waves names it
     baseline_attempt: int
     salt: str
-    #: in the written form of core/waves.py, nested, the last is everybody
-    waves: Annotated[tuple[str, ...], Meta(min_length=1, max_length=14)]
-    soak_seconds: int
+    #: nested, the last is everybody
+    waves: Annotated[tuple[PlannedWave, ...], Meta(min_length=1, max_length=14)]
     deadline_seconds: int
     spread_seconds: int
     budgets: Budgets
@@ -44,15 +88,46 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     #: Unix ms
     created_at: int
     analysis: AnalysisTerms = AnalysisTerms()
+    silent_seconds: int | None = None
+    deferred_seconds: int = 0
+    on_bad: OnBad = OnBad.REVERT
+    on_abort: OnAbort = OnAbort.REVERT
+    #: so many people other than its maker must approve before it starts
+    approvals: int = 0
+    #: Unix ms, not before then
+    start_at: int | None = None
+    #: an admin's word that it may do without a canary
+    emergency: bool = False
+    #: the channel had one device: there is nothing that a canary could leave out
+    alone: bool = False
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """Who let which wave in, and when (Unix ms)."""
+
+    wave: int
+    by: str
+    at: int
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """Where a rollout stands."""
 
     plan: Plan
+    #: of the release, as devices are told; higher than the plan's after a retry
+    attempt: int
     state: RolloutState = RolloutState.READY
-    #: index of the wave under way or last opened
+    #: index of the wave under way, or of the one that opens next while it waits
     wave: int = 0
+    #: how many waves were opened up to now
+    opened: int = 0
+    #: whether a wave that left devices out soaked and was judged good
+    proven: bool = False
+    #: whether a pause came while it waited: then it waits again
+    waited: bool = False
+    approvals: tuple[Approval, ...] = ()
+    #: devices that are not judged any more
+    skipped: tuple[str, ...] = ()
     #: why it stands where it stands, in one sentence
     because: str = "made"
     #: Unix ms since when: deadlines count from here
@@ -70,101 +145,50 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         """Whether no wave comes after this one."""
         return self.wave == len(self.plan.waves) - 1
 
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened, when (Unix ms), and why in one sentence."""
-
-    at: int
-    because: str
+    @property
+    def planned(self) -> PlannedWave:
+        """The terms of the wave under way or next."""
+        return self.plan.waves[self.wave]
 
 
-class Started(Event, frozen=True):
-    """The first wave may open."""
-
-
-class WaveGood(Event, frozen=True):
-    """The wave under way was judged good."""
-
-
-class LastWaveGood(Event, frozen=True):
-    """Every wave was good."""
-
-
-class WaveBad(Event, frozen=True):
-    """A budget of the wave under way is broken."""
-
-
-class WaveUnclear(Event, frozen=True):
-    """The wave cannot be judged: no data pauses, it never passes."""
-
-
-class Paused(Event, frozen=True):
-    """A person holds it, or the controller does (a directive that is not ours)."""
-
-
-class Resumed(Event, frozen=True):
-    """A person lets it go on with the wave where it stood."""
-
-
-class Aborted(Event, frozen=True):
-    """A person ends it; its devices go back."""
-
-
-class Stayed(Event, frozen=True):
-    """A person ends it where it is: who has the release keeps it."""
-
-
-class Superseded(Event, frozen=True):
-    """A newer rollout or a rollback took its channel."""
-
-
-class AllBack(Event, frozen=True):
-    """The devices run the baseline again, or the time for it is over; the sentence says which."""
-
-
-class OpenWave(msgspec.Struct, frozen=True):
-    """Freeze the wave's members and publish the directive that lets them in."""
-
-    wave: int
-
-
-class HoldWave(msgspec.Struct, frozen=True):
-    """Publish the directive under which who has the release keeps it and nobody else takes it."""
-
-
-class PublishBaseline(msgspec.Struct, frozen=True):
-    """Publish the directive that brings everybody back to the baseline, as a rollback."""
-
-
-class CallHuman(msgspec.Struct, frozen=True):
-    """Raise an alert with the rollout's sentence."""
-
-
-class Close(msgspec.Struct, frozen=True):
-    """Write down that it ended: the channel is free, and on completion its golden is the release."""
-
-
-Effect = OpenWave | HoldWave | PublishBaseline | CallHuman | Close
-
-READY, WAITING = RolloutState.READY, RolloutState.WAITING
-ROLLING, PAUSED = RolloutState.ROLLING, RolloutState.PAUSED
-REVERTING, REVERTED, ABORTED = RolloutState.REVERTING, RolloutState.REVERTED, RolloutState.ABORTED
-COMPLETED, SUPERSEDED = RolloutState.COMPLETED, RolloutState.SUPERSEDED
+READY, WAITING, ROLLING = RolloutState.READY, RolloutState.WAITING, RolloutState.ROLLING
+PAUSED, REVERTING, REVERTED = RolloutState.PAUSED, RolloutState.REVERTING, RolloutState.REVERTED
+ABORTED, COMPLETED, SUPERSEDED = RolloutState.ABORTED, RolloutState.COMPLETED, RolloutState.SUPERSEDED
 
 MOVES: Final[Mapping[RolloutState, Mapping[type[Event], RolloutState]]] = {
-    WAITING: {Superseded: SUPERSEDED},
-    READY: {Started: ROLLING, Aborted: REVERTED, Superseded: SUPERSEDED},
-    ROLLING: {
-        WaveGood: ROLLING,
-        LastWaveGood: COMPLETED,
+    READY: {Approved: READY, Started: WAITING, Aborted: REVERTED, Stayed: ABORTED, Superseded: SUPERSEDED},
+    WAITING: {
+        Approved: WAITING,
+        Cleared: ROLLING,
         WaveBad: REVERTING,
-        WaveUnclear: PAUSED,
+        Skipped: WAITING,
         Paused: PAUSED,
         Aborted: REVERTING,
         Stayed: ABORTED,
         Superseded: SUPERSEDED,
     },
-    PAUSED: {Resumed: ROLLING, Aborted: REVERTING, Stayed: ABORTED, Superseded: SUPERSEDED},
+    ROLLING: {
+        WaveGood: WAITING,
+        LastWaveGood: COMPLETED,
+        WaveBad: REVERTING,
+        WaveUnclear: PAUSED,
+        Promoted: WAITING,
+        Retried: ROLLING,
+        Skipped: ROLLING,
+        Paused: PAUSED,
+        Aborted: REVERTING,
+        Stayed: ABORTED,
+        Superseded: SUPERSEDED,
+    },
+    PAUSED: {
+        Resumed: ROLLING,
+        Promoted: WAITING,
+        Retried: ROLLING,
+        Skipped: PAUSED,
+        Aborted: REVERTING,
+        Stayed: ABORTED,
+        Superseded: SUPERSEDED,
+    },
     REVERTING: {AllBack: REVERTED, Superseded: SUPERSEDED},
     REVERTED: {},
     ABORTED: {},
@@ -184,9 +208,16 @@ ON_ENTRY: Final[Mapping[RolloutState, tuple[type[Effect], ...]]] = {
     SUPERSEDED: (Close,),
 }
 
+#: What changes the value alone: no state is entered anew.
+WITHIN: Final = frozenset({Approved, Skipped})
+
 #: What a person calls the events that he can cause.
 VERBS: Final[Mapping[type[Event], str]] = {
     Started: "start",
+    Approved: "approve",
+    Promoted: "promote",
+    Retried: "retry",
+    Skipped: "skip",
     Paused: "pause",
     Resumed: "resume",
     Aborted: "abort",
@@ -207,30 +238,59 @@ class NotNow(PyvorinError):
         super().__init__(f"cannot {asked}: {said}. What can be done now: {possible}")
 
 
+def made(plan: Plan) -> Rollout:
+    """A rollout of a plan, not started."""
+    return Rollout(plan=plan, attempt=plan.attempt, since=plan.created_at)
+
+
 def step(at: Rollout, event: Event) -> tuple[Rollout, tuple[Effect, ...]]:
     """One move; NotNow if the event does not fit. The caller makes the new value durable, then performs the effects."""
-    if type(event) in (WaveGood, LastWaveGood) and at.last_wave != (type(event) is LastWaveGood):
-        raise NotNow(at, event)
     state = MOVES[at.state].get(type(event))
     if state is None:
         raise NotNow(at, event)
-    if state is REVERTING and at.plan.baseline is None:
-        state = _without_way_back(at, event)
+    _refuse(at, event)
+    after = replace(_learnt(at, event), state=_state(at, event, state))
+    if type(event) in WITHIN:
+        return after, ()
     after = replace(
-        at,
-        state=state,
-        wave=at.wave + (type(event) is WaveGood),
+        after,
         # why it went back stays said when it is back
         because=f"{at.because}; {event.because}" if isinstance(event, AllBack) else event.because,
         since=event.at,
-        ended_at=None if MOVES[state] else event.at,
+        ended_at=None if MOVES[after.state] else event.at,
     )
     return after, on_entry(after)
 
 
 def on_entry(at: Rollout) -> tuple[Effect, ...]:
-    """What being in this state asks for; every effect can be repeated, so a restart performs these again."""
-    return tuple(_made(effect, at) for effect in ON_ENTRY[at.state])
+    """What being in this state asks for; every effect can be repeated, so a restart performs these again.
+
+    Where no wave was opened yet there is nothing to hold and nothing to bring back.
+    """
+    asked = ON_ENTRY[at.state]
+    if not at.opened:
+        asked = tuple(effect for effect in asked if effect not in (HoldWave, PublishBaseline))
+    return tuple(_made(effect, at) for effect in asked)
+
+
+def already(at: Rollout, event: Event) -> bool:
+    """Whether a person asks for what has come about: then nothing happens, and that is no mistake."""
+    match event:
+        case Started():
+            return at.state in (WAITING, ROLLING, COMPLETED)
+        case Approved(by=by):
+            return any((one.wave, one.by) == (at.wave, by) for one in at.approvals)
+        case Paused():
+            return at.state is PAUSED
+        case Resumed():
+            return at.state in (WAITING, ROLLING)
+        case Aborted():
+            return at.state in (REVERTING, REVERTED)
+        case Stayed():
+            return at.state is ABORTED
+        case Skipped(device_ids=ids):
+            return set(ids) <= set(at.skipped)
+    return False
 
 
 def moves(at: Rollout) -> tuple[str, ...]:
@@ -238,15 +298,94 @@ def moves(at: Rollout) -> tuple[str, ...]:
     return tuple(
         VERBS[event]
         for event, state in MOVES[at.state].items()
-        if event in VERBS and not (state is REVERTING and at.plan.baseline is None)
+        if event in VERBS
+        and not (state is REVERTING and at.plan.baseline is None and at.opened)
+        and not (event is Approved and approvals_missing(at) == 0)
+        and not (event in (Promoted, Retried) and at.waited)
     )
 
 
-def _without_way_back(at: Rollout, event: Event) -> RolloutState:
-    """A first release has no earlier one: each device's own gate brings it back, a person decides the rest."""
-    if isinstance(event, Aborted):
-        raise NotNow(at, event, "the channel's first release has no earlier one to go back to")
-    return PAUSED
+def approvals_missing(at: Rollout) -> int:
+    """How many people must still approve before the wave that is next opens.
+
+    Before the first wave: the plan's, none of them its maker. Before one that asks for it: at least one, none of them
+    its maker where the plan asks for other people at all.
+    """
+    planned = at.planned
+    needed = at.plan.approvals if at.wave == 0 else 0
+    if planned.approve:
+        needed = max(needed, 1)
+    given = {one.by for one in at.approvals if one.wave == at.wave}
+    return max(0, needed - len(given))
+
+
+def may_be_everybody(at: Rollout) -> bool:
+    """Rule 3."""
+    return at.proven or at.plan.emergency or at.plan.alone or at.plan.baseline is None
+
+
+def _refuse(at: Rollout, event: Event) -> None:
+    """NotNow for what the table alone cannot say."""
+    match event:
+        case WaveGood() if at.last_wave:
+            raise NotNow(at, event)
+        case LastWaveGood() if not at.last_wave:
+            raise NotNow(at, event)
+        case Cleared() if approvals_missing(at):
+            raise NotNow(at, event, f"wave {at.wave + 1} waits for {approvals_missing(at)} more approvals")
+        case Cleared(everybody=True) if not may_be_everybody(at):
+            raise NotNow(
+                at, event, f"wave {at.wave + 1} is the whole channel, and no smaller one soaked and was judged good"
+            )
+        case Approved(by=by) if at.plan.approvals and by == at.plan.created_by:
+            raise NotNow(at, event, f"{by} made this rollout: another person must approve it")
+        case Approved() if approvals_missing(at) == 0:
+            raise NotNow(at, event, f"wave {at.wave + 1} waits for nobody's approval")
+        case Promoted() | Retried() if at.waited:
+            raise NotNow(at, event, "no wave is under way")
+        case WaveBad() if not at.opened:
+            raise NotNow(at, event)
+        case Aborted() if at.plan.baseline is None and at.opened:
+            raise NotNow(at, event, "the channel's first release has no earlier one to go back to")
+        case Retried(attempt=attempt) if attempt <= at.attempt:
+            raise NotNow(at, event, f"attempt {attempt} is not above {at.attempt}")
+
+
+def _state(at: Rollout, event: Event, state: RolloutState) -> RolloutState:
+    """The table's word, but for the four places where the plan decides."""
+    if isinstance(event, WaveBad) and (at.plan.on_bad is OnBad.PAUSE or at.plan.baseline is None):
+        return PAUSED  # a first release has no earlier one: a person decides
+    if isinstance(event, Promoted) and at.last_wave:
+        return COMPLETED
+    if isinstance(event, Resumed) and at.waited:
+        return WAITING
+    if isinstance(event, Aborted) and not at.opened:
+        return REVERTED  # nobody was let in: nothing to bring back
+    return state
+
+
+def _learnt(at: Rollout, event: Event) -> Rollout:
+    """What the value keeps of an event beside state and sentence."""
+    match event:
+        case WaveGood():
+            return replace(at, wave=at.wave + 1, proven=at.proven or at.planned.soak_seconds > 0)
+        case Promoted():
+            return at if at.last_wave else replace(at, wave=at.wave + 1)
+        case Approved(by=by, at=when):
+            return replace(at, approvals=(*at.approvals, Approval(at.wave, by, when)))
+        case Skipped(device_ids=ids):
+            return replace(at, skipped=tuple(dict.fromkeys((*at.skipped, *ids))))
+        case Retried(attempt=attempt):
+            return replace(at, attempt=attempt)
+        case Cleared():
+            return replace(at, opened=at.wave + 1)
+        case WaveBad():  # while the next wave was waited for, it is the one before that is bad
+            return replace(at, wave=at.wave - (at.state is WAITING))
+        case Paused():
+            return replace(at, waited=at.state is WAITING)
+        case Resumed():
+            return replace(at, waited=False)
+    return at
 
 
 def _made(effect: type[Effect], at: Rollout) -> Effect:

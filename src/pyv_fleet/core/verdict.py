@@ -1,8 +1,9 @@
 """How a wave is judged from its frozen members' own words (PROTOCOL 7): verdict, and what was seen in a sentence.
 
 Success is the device's word, compared here: outcome committed, phase settled, the hash that it runs is the golden hash
-of (release, overlay), status healthy. Each budget is a number of devices in permyriad of the wave; one device over it,
-and the wave is bad at once, in its middle too. No data is never good.
+of (release, overlay), another boot id than before where the release brings other code, status healthy. Each budget is a
+number of devices, in permyriad of the wave or as such; one device over it, and the wave is bad at once, in its middle
+too. No data is never good.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Final
 
 import msgspec
 
-from pyv_fleet.core.views import Budgets
+from pyv_fleet.core.policy import Budgets
 from pyv_fleet.core.words import MemberStanding, Verdict, WaveState
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.vocabulary import Cause, Connectivity, HealthStatus, Outcome, Phase
+from pyvorin_edge.vocabulary import Cause, Connectivity, HealthStatus, Outcome, Phase, WaitingFor
 
 PERMYRIAD_ALL: Final = 10_000
 
@@ -24,6 +25,18 @@ PERMYRIAD_ALL: Final = 10_000
 AFTER_SWITCH: Final = frozenset(
     {Cause.GATE, Cause.SWITCH, Cause.BOOT_LOOP, Cause.CUT_OFF, Cause.UNREACHED, Cause.POWER}
 )
+
+#: Failures before the switch that the device tries again by itself, with back-off (PROTOCOL 5, rule 6).
+TRIED_AGAIN: Final = frozenset({Cause.FETCH, Cause.DISK})
+
+#: What a device may wait for without its wave's deadline running: its window, and a turn that the controller gives.
+NOT_ITS_FAULT: Final = frozenset({WaitingFor.WINDOW})
+
+_UNDER_WAY: Final = frozenset({MemberStanding.APPLYING, MemberStanding.WAITING, MemberStanding.RETRYING})
+
+#: A device that started so often since the wave began is crashing, whatever it says of itself: one start is the
+#: release's own, the others are let pass as power cuts (rule 6 lets a device itself no more).
+STARTS_MAX: Final = 4
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +50,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     deadline_seconds: int
     #: silence after which a device that left counts as lost (PROTOCOL 6); who falls silent is given the same
     lost_seconds: float
+    #: so many of the judged that were online must be well for the soak to run; none = all but what the budgets allow
+    success_permyriad: int | None = None
+    #: for so long it waits for devices that were offline at its start
+    deferred_seconds: int = 0
+    #: the release brings other code: who says that it runs it must have started anew
+    other_code: bool = False
+    #: devices that a person took out of the judgement
+    skipped: frozenset[str] = frozenset()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +79,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     result_outcome: Outcome | None = None
     result_code: Cause | None = None
     result_detail: str = ""
+    waiting_for: WaitingFor | None = None
+    #: whether its boot id is the one that it had when the wave began, on another release
+    same_boot: bool = False
+    #: starts since the wave began
+    starts: int = 0
 
 
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +91,12 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     state: WaveState = WaveState.APPLYING
-    #: Unix ms: the deadline counts from here
+    #: Unix ms
     started_at: int
+    #: whether all that it waits for wait for their window or their turn: then its deadline does not run
+    idle: bool = False
+    #: Unix ms: the deadline counts from here, once it was idle
+    counted_from: int | None = None
     #: Unix ms since when all took it and are well; none while they are not
     applied_at: int | None = None
     verdict: Verdict | None = None
@@ -85,36 +115,61 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     unhealthy: int = 0
     lost: int = 0
     deferred: int = 0
+    waiting: int = 0
+    retrying: int = 0
+    skipped: int = 0
+
+    @property
+    def judged(self) -> int:
+        """By how many the wave is judged."""
+        return self.devices - self.skipped
 
 
 def judge(wave: Wave, terms: Terms, members: Sequence[Facts], now: int) -> tuple[Wave, Tally]:
     """The wave as it stands now, its verdict once there is one, and the count of its members."""
-    standings = {facts.device_id: standing_of(facts, terms, now) for facts in members}
+    late = now >= (wave.counted_from or wave.started_at) + terms.deadline_seconds * 1000
+    standings = {facts.device_id: standing_of(facts, terms, now, late=late and not wave.idle) for facts in members}
     tally = tally_of(members, standings)
     broken = _broken_budget(tally, terms.budgets)
     if broken is not None:
         return _judged(wave, Verdict.BAD, _accusation(broken, members, standings, terms), now), tally
-    waiting = _waiting_for(members, standings, tally, terms.budgets)
+    waiting = _waiting_for(wave, terms, members, standings, tally, now)
     if waiting is None:
         return _soaked(wave, terms, tally, now), tally
-    if now >= wave.started_at + terms.deadline_seconds * 1000:
+    wave = _idled(wave, tally, now)
+    if late and not wave.idle and wave.counted_from != now:
         after = f"after {terms.deadline_seconds} s {waiting}: it cannot be judged, a person must look"
         return _judged(wave, Verdict.INCONCLUSIVE, after, now), tally
     return msgspec.structs.replace(wave, state=WaveState.APPLYING, applied_at=None, because=waiting), tally
 
 
-def standing_of(facts: Facts, terms: Terms, now: int) -> MemberStanding:
-    """Where one member stands in the wave."""
+def relapse(terms: Terms, members: Sequence[Facts], now: int) -> str | None:
+    """After a wave was judged good, while the next is waited for: what broke a budget since, in a sentence."""
+    standings = {facts.device_id: standing_of(facts, terms, now) for facts in members}
+    broken = _broken_budget(tally_of(members, standings), terms.budgets)
+    return None if broken is None else _accusation(broken, members, standings, terms)
+
+
+def standing_of(facts: Facts, terms: Terms, now: int, *, late: bool = False) -> MemberStanding:
+    """Where one member stands in the wave; `late`: the deadline is over, and who still tries again has failed."""
+    if facts.device_id in terms.skipped:
+        return MemberStanding.SKIPPED
     if _ended_badly(facts, terms):
-        return MemberStanding.REVERTED if facts.result_code in AFTER_SWITCH else MemberStanding.FAILED
+        if facts.result_code in AFTER_SWITCH:
+            return MemberStanding.REVERTED
+        again = facts.result_outcome is Outcome.FAILED and facts.result_code in TRIED_AGAIN and not late
+        return MemberStanding.RETRYING if again else MemberStanding.FAILED
     silent = _is_silent(facts, terms, now)
     if _has_committed(facts, terms):
         if silent:
             return MemberStanding.LOST if facts.online_at_start else MemberStanding.DEFERRED
-        return MemberStanding.UNHEALTHY if facts.health is HealthStatus.UNHEALTHY else MemberStanding.COMMITTED
+        sick = facts.health is HealthStatus.UNHEALTHY or facts.starts > STARTS_MAX
+        return MemberStanding.UNHEALTHY if sick else MemberStanding.COMMITTED
     if not facts.online_at_start:
         return MemberStanding.DEFERRED
-    return MemberStanding.LOST if silent else MemberStanding.APPLYING
+    if silent:
+        return MemberStanding.LOST
+    return MemberStanding.WAITING if facts.waiting_for in NOT_ITS_FAULT else MemberStanding.APPLYING
 
 
 def tally_of(members: Sequence[Facts], standings: Mapping[str, MemberStanding]) -> Tally:
@@ -129,12 +184,26 @@ def tally_of(members: Sequence[Facts], standings: Mapping[str, MemberStanding]) 
         unhealthy=counted[MemberStanding.UNHEALTHY],
         lost=counted[MemberStanding.LOST],
         deferred=counted[MemberStanding.DEFERRED],
+        waiting=counted[MemberStanding.WAITING],
+        retrying=counted[MemberStanding.RETRYING],
+        skipped=counted[MemberStanding.SKIPPED],
     )
 
 
-def allowed(permyriad: int, devices: int) -> int:
-    """How many devices of a wave a budget lets go wrong, rounded down: 2 % of one canary is none."""
-    return devices * permyriad // PERMYRIAD_ALL
+def allowed(permyriad: int, devices: int, most: int | None = None) -> int:
+    """How many devices of a wave a budget lets go wrong, rounded down (2 % of one canary is none), `most` at most."""
+    share = devices * permyriad // PERMYRIAD_ALL
+    return share if most is None else min(share, most)
+
+
+def budgeted(budgets: Budgets, devices: int) -> dict[MemberStanding, int]:
+    """How many devices of so many each budget lets go wrong; the order is that of accusation."""
+    return {
+        MemberStanding.REVERTED: allowed(budgets.reverted_permyriad, devices, budgets.reverted_max),
+        MemberStanding.FAILED: allowed(budgets.failed_permyriad, devices, budgets.failed_max),
+        MemberStanding.UNHEALTHY: allowed(budgets.unhealthy_permyriad, devices, budgets.unhealthy_max),
+        MemberStanding.LOST: allowed(budgets.lost_permyriad, devices, budgets.lost_max),
+    }
 
 
 def cause_sentence(facts: Facts, standing: MemberStanding, terms: Terms) -> str:
@@ -146,6 +215,8 @@ def cause_sentence(facts: Facts, standing: MemberStanding, terms: Terms) -> str:
             verb = "refused the release" if facts.result_outcome is Outcome.REJECTED else "could not take the release"
             return f"{facts.device_id} {verb}: {_own_words(facts)}"
         case MemberStanding.UNHEALTHY:
+            if facts.starts > STARTS_MAX:
+                return f"{facts.device_id} took the release and started {facts.starts} times under it"
             return f"{facts.device_id} took the release and became unhealthy under it"
         case MemberStanding.LOST:
             return f"{facts.device_id} fell silent for more than {terms.lost_seconds:g} s after the wave began"
@@ -177,24 +248,50 @@ def _soaked(wave: Wave, terms: Terms, tally: Tally, now: int) -> Wave:
     return _judged(soaking, Verdict.GOOD, f"{tally.healthy} of {tally.devices} devices took it and {healthy}", now)
 
 
+def _idled(wave: Wave, tally: Tally, now: int) -> Wave:
+    """Its deadline stands still while all that it waits for wait through no fault of theirs, and begins anew after."""
+    open_ones = tally.judged - tally.committed - tally.deferred - tally.failed - tally.reverted - tally.lost
+    idle = tally.waiting > 0 and tally.waiting == open_ones
+    if idle == wave.idle:
+        return wave
+    return msgspec.structs.replace(wave, idle=idle, counted_from=wave.counted_from if idle else now)
+
+
 def _waiting_for(
-    members: Sequence[Facts], standings: Mapping[str, MemberStanding], tally: Tally, budgets: Budgets
+    wave: Wave,
+    terms: Terms,
+    members: Sequence[Facts],
+    standings: Mapping[str, MemberStanding],
+    tally: Tally,
+    now: int,
 ) -> str | None:
-    """What keeps the wave from soaking; none = all have ended, and more are unwell than a budget allows."""
+    """What keeps the wave from soaking; none = so many are well as the terms ask for."""
+    open_ones = [facts for facts in members if standings[facts.device_id] in _UNDER_WAY]
     if tally.committed == 0:
-        if tally.deferred == tally.devices:
-            return "none of its devices is online"
-        if MemberStanding.APPLYING not in standings.values():
+        if tally.deferred == tally.judged:
+            return "none of its devices is online" if tally.judged else "all of its devices were skipped"
+        if not open_ones:
             return "none of its devices took it"
+    if terms.success_permyriad is not None and tally.healthy:
+        wanted = -(-(tally.judged - tally.deferred) * terms.success_permyriad // PERMYRIAD_ALL)
+        if tally.healthy >= wanted:
+            return None
+    if open_ones:
+        first = cause_sentence(open_ones[0], standings[open_ones[0].device_id], terms)
+        return f"{len(open_ones)} of {tally.devices} devices have not taken it yet: {first}"
+    if tally.deferred and now < wave.started_at + terms.deferred_seconds * 1000:
+        return f"{tally.deferred} of {tally.devices} devices were offline at its start and are waited for"
+    if tally.deferred > allowed(terms.budgets.deferred_permyriad, tally.judged):
+        return (
+            f"{tally.deferred} of {tally.devices} devices were offline at its start: too many to judge it by the rest"
+        )
     unwell = [
         facts
         for facts in members
         if standings[facts.device_id] is MemberStanding.COMMITTED and not _is_well(facts, standings)
     ]
-    applying = [facts for facts in members if standings[facts.device_id] is MemberStanding.APPLYING]
-    if applying:
-        return f"{len(applying)} of {tally.devices} devices have not taken it yet, {applying[0].device_id} among them"
-    if len(unwell) + tally.unhealthy > allowed(budgets.unhealthy_permyriad, tally.devices):
+    most = budgeted(terms.budgets, tally.judged)[MemberStanding.UNHEALTHY]
+    if len(unwell) + tally.unhealthy > most:
         return f"{len(unwell)} of {tally.devices} devices took it and are not well: {_unwell(unwell[0])}"
     return None
 
@@ -206,13 +303,13 @@ def _unwell(facts: Facts) -> str:
 
 
 def _broken_budget(tally: Tally, budgets: Budgets) -> MemberStanding | None:
-    limits = (
-        (MemberStanding.REVERTED, tally.reverted, budgets.reverted_permyriad),
-        (MemberStanding.FAILED, tally.failed, budgets.failed_permyriad),
-        (MemberStanding.UNHEALTHY, tally.unhealthy, budgets.unhealthy_permyriad),
-        (MemberStanding.LOST, tally.lost, budgets.lost_permyriad),
-    )
-    return next((kind for kind, count, budget in limits if count > allowed(budget, tally.devices)), None)
+    counts = {
+        MemberStanding.REVERTED: tally.reverted,
+        MemberStanding.FAILED: tally.failed,
+        MemberStanding.UNHEALTHY: tally.unhealthy,
+        MemberStanding.LOST: tally.lost,
+    }
+    return next((kind for kind, most in budgeted(budgets, tally.judged).items() if counts[kind] > most), None)
 
 
 def _accusation(
@@ -251,6 +348,7 @@ def _has_committed(facts: Facts, terms: Terms) -> bool:
         and facts.running_release == terms.release
         and facts.golden_hash is not None
         and facts.running_hash == facts.golden_hash
+        and not (terms.other_code and facts.same_boot)
     )
 
 

@@ -1,6 +1,7 @@
 """Waves: one written form, and exactly which devices it means (PROTOCOL 5, golden).
 
-The form: `1%`, `0.5%`, `20`, `all` (or `100%`), `kind=real`, `site=berlin,munich`, `kind=real:1`, `kind=real:10%`.
+The form: `1%`, `0.5%`, `20`, `all` (or `100%`), `kind=real`, `site=berlin,munich`, `kind=real:1`, `kind=real:10%`, or
+devices by name: `id=FLEET-0a1b2c3d4e5f,FLEET-1b2c3d4e5f6a`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from typing import Final
 
 import msgspec
 
+from pyv_fleet.core.policy import HoldOut
 from pyvorin_edge.errors import IdentityError, PyvorinError
-from pyvorin_edge.identity import Digest, order_hash, parse_label
+from pyvorin_edge.identity import DeviceId, Digest, order_hash, parse_device_id, parse_label
 from pyvorin_edge.orders import Rule
 from pyvorin_edge.vocabulary import RuleKind
 
 PERMYRIAD_ALL: Final = 10_000
+IDS_MAX: Final = 32
+BY_NAME: Final = "id="
+"""Before named devices; a label of that name cannot be used in a wave."""
 _PERCENT: Final = re.compile(r"(\d{1,3})(?:\.(\d{1,2}))?%")
 _COUNT: Final = re.compile(r"[1-9]\d{0,8}")
 
@@ -26,8 +31,12 @@ class WaveError(PyvorinError):
 
 
 class Cohort(msgspec.Struct, frozen=True, kw_only=True):
-    """Which devices a wave means, as written: a label's values, and how many; neither `count` nor `permyriad` = all."""
+    """Which devices a wave means, as written: a label's values, and how many; neither `count` nor `permyriad` = all.
 
+    Or the named ones, and nothing else.
+    """
+
+    ids: tuple[str, ...] = ()
     label: str | None = None
     values: tuple[str, ...] = ()
     count: int | None = None
@@ -36,7 +45,7 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def everybody(self) -> bool:
         """Whether it is the whole channel, whatever devices join."""
-        return self.label is None and self.count is None and self.permyriad is None
+        return not self.ids and self.label is None and self.count is None and self.permyriad is None
 
     @property
     def where(self) -> dict[str, tuple[str, ...]] | None:
@@ -44,6 +53,8 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.label is None else {self.label: self.values}
 
     def __str__(self) -> str:
+        if self.ids:
+            return BY_NAME + ",".join(self.ids)
         amount = _written_amount(self)
         if self.label is None:
             return amount or "100%"
@@ -64,9 +75,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     where: dict[str, tuple[str, ...]] | None = None
     #: none = all that `where` matches
     below: str | None = None
+    ids: tuple[str, ...] | None = None
 
     def covers(self, other: Line) -> bool:
         """Whether every device of `other` is surely in here, so that its rule may be left out."""
+        if self.ids is not None:
+            return other.ids is not None and set(other.ids) <= set(self.ids)
+        if other.ids is not None:
+            return self.where is None and self.below is None
         same_or_wider = self.where is None or self.where == other.where
         return same_or_wider and (self.below is None or (other.below is not None and other.below <= self.below))
 
@@ -76,6 +92,8 @@ def parse_cohort(text: str) -> Cohort:
     written = text.strip()
     if "=" not in written:
         return _with_amount(text, written, Cohort())
+    if written.startswith(BY_NAME):
+        return _named(text, written.removeprefix(BY_NAME))
     condition, colon, amount = written.partition(":")
     cohort = _condition(text, condition)
     return _with_amount(text, amount, cohort) if colon else cohort
@@ -97,6 +115,8 @@ def resolve(cohort: Cohort, population: Iterable[Candidate], salt: str, earlier:
     Exactly as many devices as written, those of earlier waves counted in (a percentage: rounded down, at least one);
     fewer only where there are fewer, more only where earlier waves already took more.
     """
+    if cohort.ids:
+        return Line(ids=cohort.ids)
     if cohort.count is None and cohort.permyriad is None:
         return Line(where=cohort.where)
     matching = [device for device in population if _has_labels(device, cohort.where)]
@@ -108,6 +128,8 @@ def resolve(cohort: Cohort, population: Iterable[Candidate], salt: str, earlier:
 
 def in_line(line: Line, salt: str, device: Candidate) -> bool:
     """Whether a device is within a line; the same test that `orders.matches` makes for the line's rule."""
+    if line.ids is not None and device.device_id not in line.ids:
+        return False
     return _has_labels(device, line.where) and (line.below is None or order_hash(salt, device.device_id) < line.below)
 
 
@@ -123,7 +145,12 @@ def members(lines: Sequence[Line], population: Iterable[Candidate], salt: str) -
 
 
 def refuse_without_canary(
-    cohorts: Sequence[Cohort], population: Sequence[Candidate], salt: str, *, golden: Digest | None
+    cohorts: Sequence[Cohort],
+    population: Sequence[Candidate],
+    salt: str,
+    *,
+    golden: Digest | None,
+    emergency: bool = False,
 ) -> None:
     """Canary first: WaveError if a rollout's first wave would be a whole channel.
 
@@ -132,11 +159,15 @@ def refuse_without_canary(
     (2) for the very first release of a channel: a directive's last rule has no conditions and names a release, so there
     is nothing that the rest could be told to stay on. That one goes to all devices at once, and each falls back to
     its provisioned config by its own gate; a smaller first wave is refused, not silently widened.
+    (3) an admin's emergency, which is audited and shown until somebody acknowledges it.
     Also refused: a channel without devices, and a wave whose labels no device has.
     """
     if not population:
         raise WaveError("the channel has no device that follows it: there is nothing to try the release on")
     for index, cohort in enumerate(cohorts):
+        strangers = set(cohort.ids) - {device.device_id for device in population}
+        if strangers:
+            raise WaveError(f"wave {index + 1} names {min(strangers)}, which does not follow the channel")
         if not any(_has_labels(device, cohort.where) for device in population):
             raise WaveError(f"wave {index + 1} ({cohort}) matches no device of the channel")
     if golden is None:
@@ -147,7 +178,7 @@ def refuse_without_canary(
             )
         return
     first = members([resolve(cohorts[0], population, salt)], population, salt)
-    if len(population) > 1 and (cohorts[0].everybody or len(first) == len(population)):
+    if not emergency and len(population) > 1 and (cohorts[0].everybody or len(first) == len(population)):
         raise WaveError(
             f"wave 1 ({cohorts[0]}) would be all {len(population)} devices: begin with a canary, such as 1% or 1"
         )
@@ -162,42 +193,78 @@ def wave_rules(
     spread_seconds: int,
     baseline: Rule | None,
     hold_outs: Sequence[Rule] = (),
+    carried: Sequence[Rule] = (),
 ) -> tuple[Rule, ...]:
-    """A directive's rules while a rollout's waves up to now are open: hold-outs, one rule a line, the baseline last."""
+    """A directive's rules while a rollout's waves up to now are open: hold-outs, one rule a line, the baseline last.
+
+    `carried` are rollbacks of a selection that stand: those devices stay back until a wave takes them.
+    """
     open_rules = tuple(
         Rule(
             kind=RuleKind.RELEASE,
             release=release,
             attempt=attempt,
             spread_seconds=spread_seconds,
+            ids=None if line.ids is None else tuple(DeviceId(one) for one in line.ids),
             where=line.where,
             salt=None if line.below is None else salt,
             below=line.below,
         )
         for line in without_covered(lines)
     )
-    return (*hold_outs, *closed_by(open_rules, baseline))
+    return (*hold_outs, *closed_by(open_rules, baseline, carried))
+
+
+def hold_out_rules(hold_outs: Sequence[HoldOut], attempts: Mapping[str, int]) -> tuple[Rule, ...]:
+    """The rules before all others, by which held-out devices stay on their release; `attempts` by release."""
+    return tuple(
+        Rule(kind=RuleKind.RELEASE, release=Digest(one.release), attempt=attempts[one.release], where=one.where)
+        for one in hold_outs
+    )
+
+
+def without_hold_outs(rules: Sequence[Rule], hold_outs: Sequence[HoldOut]) -> tuple[Rule, ...]:
+    """A directive's rules without those that `hold_out_rules` put before them."""
+    before = [(one.where, one.release) for one in hold_outs]
+    count = len(before)
+    led = [(rule.where, rule.release) for rule in rules[:count]] == before
+    return tuple(rules[count:]) if led else tuple(rules)
+
+
+def is_held_out(labels: Mapping[str, str], hold_outs: Sequence[HoldOut]) -> bool:
+    """Whether a device stays on another release whatever rolls out on its channel."""
+    return any(all(labels.get(label) in values for label, values in one.where.items()) for one in hold_outs)
 
 
 def hold_rules(
-    *, release: Digest, attempt: int, baseline: Rule | None, hold_outs: Sequence[Rule] = ()
+    *,
+    release: Digest,
+    attempt: int,
+    baseline: Rule | None,
+    hold_outs: Sequence[Rule] = (),
+    carried: Sequence[Rule] = (),
 ) -> tuple[Rule, ...]:
     """A directive's rules while a rollout holds: who has the release keeps it, nobody else takes it.
 
     Without a baseline (a channel's first release) nothing can be held: the release is already everybody's.
     """
     held = Rule(kind=RuleKind.RELEASE, release=release, attempt=attempt, hold=baseline is not None)
-    return (*hold_outs, *closed_by((held,), baseline))
+    return (*hold_outs, *closed_by((held,), baseline, carried))
 
 
-def closed_by(rules: tuple[Rule, ...], baseline: Rule | None) -> tuple[Rule, ...]:
+def rolled_back(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules of a directive that took a selection back, to be carried through what comes next."""
+    return tuple(rule for rule in rules if rule.kind is RuleKind.ROLLBACK and rule.where is not None)
+
+
+def closed_by(rules: tuple[Rule, ...], baseline: Rule | None, carried: Sequence[Rule] = ()) -> tuple[Rule, ...]:
     """`rules` up to the first that is open to all, else with the baseline behind them; WaveError without either."""
     for index, rule in enumerate(rules):
         if rule.open_to_all:
             return rules[: index + 1]
     if baseline is None:
         raise WaveError("a part of a channel needs a baseline for the rest")
-    return (*rules, baseline)
+    return (*rules, *carried, baseline)
 
 
 def without_covered(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -246,6 +313,17 @@ def _condition(text: str, condition: str) -> Cohort:
     return Cohort(label=label, values=values)
 
 
+def _named(text: str, names: str) -> Cohort:
+    """Devices by name."""
+    ids = tuple(dict.fromkeys(names.split(",")))
+    if len(ids) > IDS_MAX:
+        raise WaveError(f"wave {text!r}: a rule names {IDS_MAX} devices at most; give more of them a label")
+    try:
+        return Cohort(ids=tuple(parse_device_id(one) for one in ids))
+    except IdentityError as why:
+        raise WaveError(f"wave {text!r}: {why}") from None
+
+
 def _with_amount(text: str, amount: str, cohort: Cohort) -> Cohort:
     if amount in ("all", "100%"):
         return cohort
@@ -258,7 +336,7 @@ def _with_amount(text: str, amount: str, cohort: Cohort) -> Cohort:
             return cohort
     elif _COUNT.fullmatch(amount):
         return msgspec.structs.replace(cohort, count=int(amount))
-    raise WaveError(f"wave {text!r}: write 1%, 20, all, kind=real, site=berlin,munich or kind=real:1")
+    raise WaveError(f"wave {text!r}: write 1%, 20, all, kind=real, site=a,b, kind=real:1 or id=FLEET-…,FLEET-…")
 
 
 def _written_amount(cohort: Cohort) -> str:

@@ -19,6 +19,24 @@ class RolloutState(Word):
     SUPERSEDED = "superseded", "a newer order took its place"
 
 
+class RolloutAct(Word):
+    """What a person can do with a rollout."""
+
+    START = "start", "let one begin that was made to be held"
+    APPROVE = "approve", "let it go on to the wave that is next"
+    PAUSE = "pause", "hold it where it is"
+    RESUME = "resume", "let it go on where it stood"
+    PROMOTE = "promote", "go on without waiting for this wave's verdict; no proof of the canary"
+    RETRY = "retry", "let the devices that failed try again"
+    SKIP = "skip", "take devices out of the judgement"
+    ABORT = "abort", "end it: its devices go back, or stay"
+
+    @property
+    def past(self) -> str:
+        """What somebody did."""
+        return {"retry": "retried", "skip": "skipped devices of"}.get(self.value, f"{self.value.removesuffix('e')}ed")
+
+
 class OnBad(Word):
     """What a rollout does when a wave is bad."""
 

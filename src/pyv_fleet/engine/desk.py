@@ -22,8 +22,10 @@ from pyv_fleet.core.views import (
     DriftView,
     FleetView,
     Page,
+    PlanView,
     ReleaseView,
     RemediateBody,
+    RollbackSpec,
     RolloutSpec,
     RolloutVerb,
     RolloutView,
@@ -31,7 +33,7 @@ from pyv_fleet.core.views import (
     TokenMade,
     TokenSpec,
 )
-from pyv_fleet.core.words import AuthScope
+from pyv_fleet.core.words import AuthScope, RolloutAct
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.bundles import Bundles
@@ -268,9 +270,13 @@ class Desk:
         """The same rules as a new generation; NotFound, Conflict without a directive."""
         return await self._parts.channels.refresh(name, reason, actor)
 
-    async def create_rollout(self, spec: RolloutSpec, actor: str) -> RolloutView:
-        """Made and started."""
-        return await self._parts.rollouts.create(spec, actor)
+    async def create_rollout(self, spec: RolloutSpec, actor: str, scope: AuthScope | None) -> RolloutView:
+        """Made, and started unless held."""
+        return await self._parts.rollouts.create(spec, actor, scope)
+
+    async def plan_rollout(self, spec: RolloutSpec) -> PlanView:
+        """What it would do."""
+        return await self._parts.rollouts.plan(spec)
 
     async def rollouts(self, after: str | None, limit: int) -> Page[RolloutView]:
         """All, newest first."""
@@ -280,17 +286,13 @@ class Desk:
         """One; NotFound."""
         return await self._parts.rollouts.get(rollout_id)
 
-    async def pause_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It holds where it is."""
-        return await self._parts.rollouts.pause(rollout_id, verb, actor)
+    async def act_on_rollout(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
+        """What a person asks of it."""
+        return await self._parts.rollouts.act(rollout_id, act, verb, actor)
 
-    async def resume_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It goes on."""
-        return await self._parts.rollouts.resume(rollout_id, verb, actor)
-
-    async def abort_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It ends."""
-        return await self._parts.rollouts.abort(rollout_id, verb, actor)
+    async def undone_by(self, rollout_id: str, verb: RolloutVerb) -> RollbackSpec:
+        """The rollback that takes back a rollout that has ended; NotFound, Conflict."""
+        return await self._parts.rollouts.undone_by(rollout_id, verb)
 
     # --- trust, tokens, enrolment ---
 

@@ -7,11 +7,14 @@ from typing import NamedTuple, Protocol
 
 from pyv_fleet.core.views import (
     Page,
+    PlanView,
     ReleaseView,
+    RollbackSpec,
     RolloutSpec,
     RolloutVerb,
     RolloutView,
 )
+from pyv_fleet.core.words import AuthScope, RolloutAct
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.status import StatusRecord
@@ -68,8 +71,11 @@ class ReleaseDesk(Protocol):
 class RolloutDesk(Protocol):
     """engine/rollouts.py: `Rollouts`."""
 
-    async def create(self, spec: RolloutSpec, actor: str) -> RolloutView:
-        """Made and started."""
+    async def create(self, spec: RolloutSpec, actor: str, scope: AuthScope | None) -> RolloutView:
+        """Made, and started unless held."""
+
+    async def plan(self, spec: RolloutSpec) -> PlanView:
+        """What `create` would do."""
 
     async def page(self, after: str | None, limit: int) -> Page[RolloutView]:
         """All rollouts, newest first."""
@@ -77,11 +83,8 @@ class RolloutDesk(Protocol):
     async def get(self, rollout_id: str) -> RolloutView:
         """One; NotFound."""
 
-    async def pause(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It holds where it is."""
+    async def act(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
+        """What a person asks of it."""
 
-    async def resume(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It goes on."""
-
-    async def abort(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It ends: reverted, or staying."""
+    async def undone_by(self, rollout_id: str, verb: RolloutVerb) -> RollbackSpec:
+        """The rollback that takes back a rollout that has ended."""

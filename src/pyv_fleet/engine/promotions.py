@@ -47,7 +47,7 @@ class Promotions:
             spec = RolloutSpec(channel=body.to, release=release.digest, reason=why)
             if await directives.current(connection, body.to) is None:
                 spec = replace(spec, waves=("100%",))  # a channel's first release has nobody to stay behind (ADR 0009)
-        made = await self._rollouts.create(spec, actor)
+        made = await self._rollouts.create(spec, actor, None)
         async with self._ground.database.begin() as connection:
             subject = f"{proved.version} from {body.from_} to {body.to} as {release.version}, rollout {made.id}"
             await self._audit.record(connection, actor=actor, act="release.promote", subject=subject, reason=why)

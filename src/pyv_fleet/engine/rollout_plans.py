@@ -2,29 +2,81 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Final
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.policy import DEFAULT, Policy, PolicyError, resolved, wave_terms
-from pyv_fleet.core.rollout import Plan
+from pyv_fleet.core.policy import DEFAULT, HoldOut, Policy, PolicyError, resolved, wave_terms
+from pyv_fleet.core.rollout import Plan, PlannedWave
 from pyv_fleet.core.views import RolloutSpec
-from pyv_fleet.core.waves import Candidate, Cohort, WaveError, parse_waves, refuse_without_canary
+from pyv_fleet.core.waves import (
+    Candidate,
+    Cohort,
+    WaveError,
+    hold_out_rules,
+    is_held_out,
+    parse_waves,
+    refuse_without_canary,
+)
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
-from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.releases import known_release, release_of
 from pyv_fleet.store import channels, devices, policies, releases
 from pyv_fleet.store import orders as directives
+from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.releases import ReleaseRecord
 from pyvorin_edge.config.layers import closed_leaves
 from pyvorin_edge.identity import ChannelName, Digest
+from pyvorin_edge.orders import Rule
 from pyvorin_edge.trust import Trust
 
+RULES_MAX: Final = 16
 
-async def plan_of(
-    connection: AsyncConnection, ground: Ground, trust: Trust, spec: RolloutSpec, actor: str, replaced: Plan | None
-) -> Plan:
-    """The plan of a new rollout; `replaced` is that of the rollout that it supersedes.
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout as it would be now: everything looked up, nothing made."""
+
+    spec: RolloutSpec
+    channel: ChannelRecord
+    #: of the channel's directive; 0 = none yet
+    generation: int
+    terms: Policy
+    release: ReleaseRecord
+    baseline: ReleaseRecord | None
+    cohorts: tuple[Cohort, ...]
+    waves: tuple[PlannedWave, ...]
+    devices: tuple[DeviceRecord, ...]
+
+    @property
+    def population(self) -> list[Candidate]:
+        """The devices as waves see them."""
+        return [Candidate(device.device_id, device.labels) for device in self.devices]
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides which device gets what: another one means that the fleet or the release changed."""
+        said = {
+            "channel": self.channel.name,
+            "generation": self.generation,
+            "release": self.release.digest,
+            "attempt": self.release.attempt,
+            "baseline": None if self.baseline is None else self.baseline.digest,
+            "terms": self.terms,
+            "hold_outs": self.channel.hold_outs,
+            "devices": sorted((one.device_id, sorted(one.labels.items()), one.overlay_digest) for one in self.devices),
+        }
+        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+
+    @property
+    def salt(self) -> str:
+        """By which devices are put in order: a plan and the rollout made of it take the same ones, the next others."""
+        return f"r-{self.digest[:16]}"
+
+
+async def draft_of(connection: AsyncConnection, trust: Trust, spec: RolloutSpec, replaced: Plan | None) -> Draft:
+    """What a spec means now; `replaced` is the plan of the rollout that it supersedes.
 
     NotFound for an unknown channel or release, Conflict for what stands in its way, Invalid for waves that cannot be.
     """
@@ -40,26 +92,51 @@ async def plan_of(
             "nothing to roll out",
             f"{release.version} is what {spec.channel} stays on; to try it again where it failed, roll back to it",
         )
-    rollout_id = ground.new_id()
-    salt = f"r-{rollout_id}"
-    await _refuse_waves(connection, spec, terms, release, salt, None if baseline is None else Digest(baseline.digest))
+    current = await directives.current(connection, spec.channel)
+    cohorts, waves = _waves(terms)
+    draft = Draft(
+        spec=spec,
+        channel=channel,
+        generation=0 if current is None else current.generation,
+        terms=terms,
+        release=release,
+        baseline=baseline,
+        cohorts=cohorts,
+        waves=waves,
+        devices=tuple(await followers(connection, channel)),
+    )
+    _refuse_waves(draft)
+    _refuse_closed_overlays(draft)
+    return draft
+
+
+def plan_of(draft: Draft, rollout_id: str, attempt: int, actor: str, now_ms: int) -> Plan:
+    """The plan of a new rollout; `attempt` is the release's next."""
+    spec, terms = draft.spec, draft.terms
     return Plan(
         id=rollout_id,
         channel=ChannelName(spec.channel),
-        release=Digest(release.digest),
-        baseline=None if baseline is None else Digest(baseline.digest),
-        attempt=await releases.next_attempt(connection, release.digest),
-        baseline_attempt=0 if baseline is None else baseline.attempt,
-        salt=salt,
-        waves=tuple(str(cohort) for cohort in _cohorts(terms)),
-        soak_seconds=terms.soak_seconds,
+        release=Digest(draft.release.digest),
+        baseline=None if draft.baseline is None else Digest(draft.baseline.digest),
+        attempt=attempt,
+        baseline_attempt=0 if draft.baseline is None else draft.baseline.attempt,
+        salt=draft.salt,
+        waves=draft.waves,
         deadline_seconds=terms.deadline_seconds,
         spread_seconds=terms.spread_seconds,
         budgets=terms.budgets,
         analysis=terms.analysis,
         reason=spec.reason,
         created_by=actor,
-        created_at=ground.clock(),
+        created_at=now_ms,
+        silent_seconds=terms.silent_seconds,
+        deferred_seconds=terms.deferred_seconds,
+        on_bad=terms.on_bad,
+        on_abort=terms.on_abort,
+        approvals=terms.approvals,
+        start_at=None if spec.start_at is None else int(spec.start_at.timestamp() * 1000),
+        emergency=spec.emergency,
+        alone=len(draft.devices) == 1,
     )
 
 
@@ -69,10 +146,28 @@ async def policy_of(connection: AsyncConnection, name: str | None) -> Policy:
     return DEFAULT if record is None else msgspec.convert(record.terms, Policy)
 
 
-async def population(connection: AsyncConnection, channel: str) -> list[Candidate]:
-    """The devices that reach a channel's rules: enrolled, unpinned, not quarantined, offline or not."""
-    found = await devices.every(connection, channel)
-    return [Candidate(device.device_id, device.labels) for device in found if follows_rules(device)]
+async def population(connection: AsyncConnection, channel: ChannelRecord) -> list[Candidate]:
+    """The devices that reach a channel's rules, as waves see them."""
+    return [Candidate(device.device_id, device.labels) for device in await followers(connection, channel)]
+
+
+async def followers(connection: AsyncConnection, channel: ChannelRecord) -> list[DeviceRecord]:
+    """The devices that reach a channel's rules: enrolled, unpinned, not quarantined, not held out, offline or not."""
+    hold_outs = hold_outs_of(channel)
+    found = await devices.every(connection, channel.name)
+    return [device for device in found if follows_rules(device) and not is_held_out(device.labels, hold_outs)]
+
+
+def hold_outs_of(channel: ChannelRecord) -> tuple[HoldOut, ...]:
+    """Who stays on another release; releases as digests."""
+    return tuple(msgspec.convert(one, HoldOut) for one in channel.hold_outs)
+
+
+async def rules_before(connection: AsyncConnection, channel: ChannelRecord) -> tuple[Rule, ...]:
+    """The rules that stand before all others on a channel: its hold-outs."""
+    hold_outs = hold_outs_of(channel)
+    named = [await releases.get(connection, one.release) for one in hold_outs]
+    return hold_out_rules(hold_outs, {one.digest: one.attempt for one in named if one is not None})
 
 
 def follows_rules(device: DeviceRecord) -> bool:
@@ -115,42 +210,60 @@ async def _baseline(connection: AsyncConnection, spec: RolloutSpec, replaced: Pl
     return await known_release(connection, current.rules[-1].release)
 
 
-def _cohorts(terms: Policy) -> tuple[Cohort, ...]:
+def _waves(terms: Policy) -> tuple[tuple[Cohort, ...], tuple[PlannedWave, ...]]:
+    """The waves as cohorts, and with all their terms said."""
     try:
-        return parse_waves([wave_terms(one).cohort for one in terms.waves])
+        said = [wave_terms(one) for one in terms.waves]
+        cohorts = parse_waves([one.cohort for one in said])
     except (WaveError, PolicyError) as why:
         raise Invalid("waves", str(why), (f"waves: {why}",)) from None
+    planned = tuple(
+        PlannedWave(
+            cohort=str(cohort),
+            soak_seconds=terms.soak_seconds if one.soak_seconds is None else one.soak_seconds,
+            success_permyriad=one.success_permyriad,
+            approve=one.approve,
+        )
+        for cohort, one in zip(cohorts, said, strict=True)
+    )
+    return cohorts, planned
 
 
-async def _refuse_waves(
-    connection: AsyncConnection,
-    spec: RolloutSpec,
-    terms: Policy,
-    release: ReleaseRecord,
-    salt: str,
-    golden: Digest | None,
-) -> None:
-    if terms.deadline_seconds <= terms.soak_seconds + terms.spread_seconds:
+def _refuse_waves(draft: Draft) -> None:
+    terms, soak = draft.terms, max(wave.soak_seconds for wave in draft.waves)
+    if terms.deadline_seconds <= soak + terms.spread_seconds:
         raise Invalid(
             "deadline_seconds",
             f"a wave could never be good within {terms.deadline_seconds} s: soak and spread alone take "
-            f"{terms.soak_seconds + terms.spread_seconds} s",
+            f"{soak + terms.spread_seconds} s",
             ("deadline_seconds: must be longer than soak_seconds + spread_seconds",),
         )
+    rules = len(draft.waves) + len(draft.channel.hold_outs) + 1
+    if rules > RULES_MAX:
+        raise Invalid("waves", f"waves and hold-outs need {rules} rules, a directive holds {RULES_MAX}", ("waves",))
+    golden = None if draft.baseline is None else Digest(draft.baseline.digest)
     try:
-        refuse_without_canary(_cohorts(terms), await population(connection, spec.channel), salt, golden=golden)
-    except (WaveError, PolicyError) as why:
+        refuse_without_canary(
+            draft.cohorts, draft.population, draft.salt, golden=golden, emergency=draft.spec.emergency
+        )
+    except WaveError as why:
         raise Invalid("waves", str(why), (f"waves: {why}",)) from None
-    await _refuse_closed_overlays(connection, spec.channel, release)
+    needed = golden is not None and not draft.spec.emergency and len(draft.devices) > 1
+    if needed and not any(wave.soak_seconds for wave in draft.waves[:-1]):
+        raise Invalid(
+            "soak_seconds",
+            "no wave before the last one soaks, so that nothing would be shown by it: give the canary a second or more",
+            ("soak_seconds: a canary must soak",),
+        )
 
 
-async def _refuse_closed_overlays(connection: AsyncConnection, channel: str, release: ReleaseRecord) -> None:
+def _refuse_closed_overlays(draft: Draft) -> None:
     """A release that closes a pointer in use would be rejected by the devices that have it (rule 10)."""
-    open_pointers = release_of(release).open
-    for device in await devices.every(connection, channel):
+    open_pointers = release_of(draft.release).open
+    for device in draft.devices:
         closed = closed_leaves(device.overlay, open_pointers) if device.overlay else ()
         if closed:
             raise Conflict(
                 "an overlay in use is closed",
-                f"{device.device_id} sets {closed[0]}, which {release.version} does not open",
+                f"{device.device_id} sets {closed[0]}, which {draft.release.version} does not open",
             )

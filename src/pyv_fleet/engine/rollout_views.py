@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from pyv_fleet.core.rollout import Rollout
+from pyv_fleet.core.estimate import finish_at
+from pyv_fleet.core.rollout import Rollout, approvals_missing, moves
 from pyv_fleet.core.verdict import Facts, Tally, Wave
 from pyv_fleet.core.views import AnalysisView, RolloutSpec, RolloutView, WaveView
 from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
@@ -54,6 +55,8 @@ def wave_of(record: WaveRecord) -> Wave:
         verdict=record.verdict,
         because=record.because,
         judged_at=record.judged_at,
+        idle=record.idle,
+        counted_from=record.counted_from,
     )
 
 
@@ -68,6 +71,8 @@ def judged(record: WaveRecord, wave: Wave, tally: Tally, analysis: dict[str, Any
         applied_at=wave.applied_at,
         judged_at=wave.judged_at,
         analysis=analysis,
+        idle=wave.idle,
+        counted_from=wave.counted_from,
     )
 
 
@@ -89,6 +94,9 @@ def facts_of(member: MemberRecord, known: Known, channel: str, golden_hash: str 
         result_outcome=status.result_outcome,
         result_code=status.result_code,
         result_detail=status.result_detail or "",
+        waiting_for=status.waiting_for,
+        same_boot=member.boot_id is not None and member.boot_id == status.boot_id,
+        starts=0 if member.boot is None else max(0, status.boot - member.boot),
     )
 
 
@@ -99,8 +107,12 @@ def is_back(known: Known, baseline: Digest, order: DirectiveRecord) -> bool:
     return heard and status.running_release == baseline and status.phase is Phase.SETTLED
 
 
-def view_of(record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str]) -> RolloutView:
+def view_of(
+    record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str], now_ms: int
+) -> RolloutView:
     """As the API shows it; `versions` by digest."""
+    at = machine_of(record)
+    finish = finish_at(at, [wave_of(wave) for wave in waves], now_ms)
     return RolloutView(
         id=record.id,
         channel=record.channel,
@@ -110,32 +122,34 @@ def view_of(record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mappin
         baseline_version=None if record.baseline is None else versions.get(record.baseline),
         state=record.state,
         wave=record.wave,
-        waves=tuple(_wave_view(wave) for wave in waves),
+        waves=tuple(_wave_view(wave, at) for wave in waves),
         because=record.because,
         reason=record.reason,
         created_by=record.created_by,
         created_at=rfc3339(record.created_at),
         ended_at=rfc3339_or_none(record.ended_at),
+        moves=moves(at),
+        approvals_needed=0 if at.ended else approvals_missing(at),
+        approved_by=tuple(one.by for one in at.approvals if one.wave == at.wave),
+        emergency=at.plan.emergency,
+        attempt=at.attempt,
+        finish_at=rfc3339_or_none(finish),
     )
 
 
-def _wave_view(record: WaveRecord) -> WaveView:
+def _wave_view(record: WaveRecord, at: Rollout) -> WaveView:
     tally = msgspec.convert(record.tally, Tally)
+    planned = at.plan.waves[record.wave]
     return WaveView(
         index=record.wave,
         cohort=record.cohort,
         state=record.state,
-        devices=tally.devices,
-        committed=tally.committed,
-        healthy=tally.healthy,
-        failed=tally.failed,
-        reverted=tally.reverted,
-        unhealthy=tally.unhealthy,
-        lost=tally.lost,
-        deferred=tally.deferred,
         verdict=record.verdict,
         because=record.because,
         started_at=rfc3339_or_none(record.started_at),
         judged_at=rfc3339_or_none(record.judged_at),
         analysis=None if record.analysis is None else msgspec.convert(record.analysis, AnalysisView),
+        soak_seconds=planned.soak_seconds,
+        approve=planned.approve,
+        **msgspec.structs.asdict(tally),
     )

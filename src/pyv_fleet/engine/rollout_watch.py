@@ -8,19 +8,22 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.rollout import AllBack, Event, LastWaveGood, Rollout, WaveBad, WaveGood, WaveUnclear
-from pyv_fleet.core.verdict import Facts, Terms, Wave, judge, standing_of
+from pyv_fleet.core.clearance import obstacle
+from pyv_fleet.core.policy import Freeze
+from pyv_fleet.core.rollout import Rollout
+from pyv_fleet.core.rollout_events import AllBack, Event, LastWaveGood, WaveBad, WaveGood, WaveUnclear
+from pyv_fleet.core.verdict import Facts, Terms, Wave, judge, relapse, standing_of
 from pyv_fleet.core.words import MemberStanding, RolloutState, Verdict
 from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.ground import Ground
-from pyv_fleet.engine.releases import golden_hash_of
+from pyv_fleet.engine.releases import golden_hash_of, release_of
 from pyv_fleet.engine.rollout_views import facts_of, is_back, judged, machine_of, wave_of
 from pyv_fleet.store import channels, releases, rollouts, status
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.rollouts import RolloutRecord, WaveRecord
 from pyv_fleet.store.status import Known
 from pyvorin_edge.cadence import lost_after_seconds
-from pyvorin_edge.orders import Pace
+from pyvorin_edge.orders import BundleRef, Pace
 from pyvorin_edge.vocabulary import Connectivity
 
 LOOK_MS: Final = 2_000
@@ -36,6 +39,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     #: what became of its members, by id, once it is judged
     outcomes: dict[str, str] = {}
     event: Event | None = None
+    #: what keeps the next wave from opening; none = nothing
+    waits: str | None = None
     changed: bool = False
 
 
@@ -73,6 +78,8 @@ class Watch:
             match record.state:
                 case RolloutState.ROLLING:
                     return await self._look_at_wave(connection, record, now)
+                case RolloutState.WAITING:
+                    return await self._look_at_waiting(connection, record, now)
                 case RolloutState.REVERTING:
                     return await _look_at_return(connection, record, now)
                 case _:
@@ -83,7 +90,7 @@ class Watch:
         waves = await rollouts.waves_of(connection, record.id)
         stored = waves[at.wave]
         terms = await _terms(connection, at)
-        members = await self._facts(connection, at)
+        members = await self._facts(connection, at, at.wave)
         wave, tally = judge(wave_of(stored), terms, members, now)
         wave, seen = await self._analyses.joined(connection, at.plan, waves, wave, terms, now)
         if wave.applied_at is not None and wave.verdict is None:
@@ -92,9 +99,19 @@ class Watch:
         outcomes = {} if wave.verdict is None else _outcomes(members, terms, now)
         return Found(record=record, wave=new, outcomes=outcomes, event=_event_of(at, wave, now), changed=new != stored)
 
-    async def _facts(self, connection: AsyncConnection, at: Rollout) -> list[Facts]:
+    async def _look_at_waiting(self, connection: AsyncConnection, record: RolloutRecord, now: int) -> Found:
+        """The wave before may still turn bad; else the next one opens as soon as nothing stands in its way."""
+        at = machine_of(record)
+        if at.opened:
+            late = relapse(await _terms(connection, at), await self._facts(connection, at, at.wave - 1), now)
+            if late is not None:
+                return Found(record=record, event=WaveBad(at=now, because=late), changed=True)
+        waits = await obstacle_of(connection, at, now)
+        return Found(record=record, waits=waits, changed=waits is None or waits != at.because)
+
+    async def _facts(self, connection: AsyncConnection, at: Rollout, number: int) -> list[Facts]:
         plan = at.plan
-        members = await rollouts.members_of(connection, plan.id, at.wave)
+        members = await rollouts.members_of(connection, plan.id, number)
         known = await status.get_many(connection, [member.device_id for member in members])
         return [
             facts_of(member, one, plan.channel, await self._golden_hash(connection, plan.release, one))
@@ -110,13 +127,20 @@ class Watch:
         return self._golden[key]
 
 
+async def obstacle_of(connection: AsyncConnection, at: Rollout, now: int) -> str | None:
+    """What stands in the way of its next wave now."""
+    channel = await channels.get(connection, at.plan.channel)
+    freezes = [] if channel is None else [msgspec.convert(one, Freeze) for one in channel.freezes]
+    return obstacle(at, freezes, now)
+
+
 async def _look_at_return(connection: AsyncConnection, record: RolloutRecord, now: int) -> Found:
     """Back are all when every member that is online runs the baseline by its own word; the others follow on return."""
     at = machine_of(record)
     baseline, standing = at.plan.baseline, await directives.current(connection, record.channel)
     if baseline is None or standing is None:
         return Found(record=record)
-    members = await rollouts.members_of(connection, record.id, at.wave)
+    members = await rollouts.members_of(connection, record.id, max(0, at.opened - 1))
     known = (await status.get_many(connection, [member.device_id for member in members])).values()
     away = [one for one in known if one.status.connectivity is not Connectivity.ONLINE]
     missing = [one for one in known if one not in away and not is_back(one, baseline, standing)]
@@ -134,14 +158,24 @@ async def _look_at_return(connection: AsyncConnection, record: RolloutRecord, no
 async def _terms(connection: AsyncConnection, at: Rollout) -> Terms:
     plan, channel = at.plan, await channels.get(connection, at.plan.channel)
     pace = Pace() if channel is None else Pace(beat_seconds=channel.beat_seconds, report_seconds=channel.report_seconds)
+    bundles = [await _bundle(connection, digest) for digest in (plan.release, plan.baseline)]
     return Terms(
         release=plan.release,
-        attempt=plan.attempt,
+        attempt=at.attempt,
         budgets=plan.budgets,
-        soak_seconds=plan.soak_seconds,
+        soak_seconds=at.planned.soak_seconds,
         deadline_seconds=plan.deadline_seconds,
-        lost_seconds=lost_after_seconds(pace),
+        lost_seconds=lost_after_seconds(pace) if plan.silent_seconds is None else plan.silent_seconds,
+        success_permyriad=at.planned.success_permyriad,
+        deferred_seconds=plan.deferred_seconds,
+        other_code=bundles[0] is not None and bundles[0] != bundles[1],
+        skipped=frozenset(at.skipped),
     )
+
+
+async def _bundle(connection: AsyncConnection, digest: str | None) -> BundleRef | None:
+    record = None if digest is None else await releases.get(connection, digest)
+    return None if record is None else release_of(record).bundle
 
 
 def _event_of(at: Rollout, wave: Wave, now: int) -> Event | None:

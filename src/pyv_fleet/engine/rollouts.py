@@ -11,35 +11,23 @@ from collections.abc import Callable, Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.rollout import (
-    Aborted,
-    Event,
-    HoldWave,
-    NotNow,
-    Paused,
-    Plan,
-    Resumed,
-    Rollout,
-    Started,
-    Stayed,
-    Superseded,
-    moves,
-    on_entry,
-    step,
-)
-from pyv_fleet.core.views import Page, RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import RolloutState
+from pyv_fleet.core.rollout import NotNow, Plan, Rollout, already, approvals_missing, made, moves, on_entry, step
+from pyv_fleet.core.rollout_events import Cleared, Event, HoldWave, Paused, Started, Superseded
+from pyv_fleet.core.views import Page, PlanView, RollbackSpec, RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AuthScope, RolloutAct, RolloutState
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.audit import AuditLog
-from pyv_fleet.engine.errors import Conflict, NotFound
+from pyv_fleet.engine.errors import Conflict, Forbidden, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import CompletionObserver, Heard
 from pyv_fleet.engine.orders import Orders
-from pyv_fleet.engine.rollout_effects import Effects
-from pyv_fleet.engine.rollout_plans import plan_of
+from pyv_fleet.engine.rollout_acts import event_of
+from pyv_fleet.engine.rollout_effects import Effects, everybody
+from pyv_fleet.engine.rollout_plans import draft_of, plan_of
+from pyv_fleet.engine.rollout_preview import preview
 from pyv_fleet.engine.rollout_views import machine_of, record_of, view_of
-from pyv_fleet.engine.rollout_watch import Watch
+from pyv_fleet.engine.rollout_watch import Watch, obstacle_of
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store import releases, rollouts
@@ -81,21 +69,35 @@ class Rollouts:
         #: told after the commit
         self.observers: list[CompletionObserver] = []
 
-    async def create(self, spec: RolloutSpec, actor: str) -> RolloutView:
-        """Made and started. NotFound, Invalid (the spec), Conflict (what stands in its way)."""
+    async def create(self, spec: RolloutSpec, actor: str, scope: AuthScope | None) -> RolloutView:
+        """Made, and started unless it is to be held. NotFound, Invalid (the spec), Conflict (what stands in its way),
+        Forbidden (an emergency by anyone but an admin)."""
+        if spec.emergency and scope is not AuthScope.ADMIN:
+            raise Forbidden("not allowed", "only an admin may let a release out without a canary")
         async with self._ground.database.begin() as connection:
-            replaced = await self._make_way(connection, spec, actor)
-            plan = await plan_of(connection, self._ground, self._trust.current, spec, actor, replaced)
-            at = Rollout(plan=plan, since=plan.created_at)
-            await rollouts.save(connection, record_of(at, spec))
-            for number, cohort in enumerate(plan.waves):
-                await rollouts.save_wave(connection, WaveRecord(rollout_id=plan.id, wave=number, cohort=cohort))
-            subject = f"{plan.id} {spec.channel} to {spec.release}"
-            await self._audit.record(connection, actor=actor, act="rollout.create", subject=subject, reason=spec.reason)
-            await self._move(
-                connection, record_of(at, spec), Started(at=self._ground.clock(), because=spec.reason), actor
-            )
-        return await self._told(plan.id)
+            replaced = await self._in_the_way(connection, spec)
+            draft = await draft_of(connection, self._trust.current, spec, replaced)
+            if spec.plan is not None and spec.plan != draft.digest:
+                raise Conflict(
+                    "the plan is stale",
+                    "the fleet, the channel or the release changed since it was made: look at a new one with "
+                    "`pyv-fleet rollout plan`",
+                )
+            await self.supersede(connection, spec.channel, f"{actor} rolls out {spec.release} instead", actor)
+            attempt = await releases.next_attempt(connection, draft.release.digest)
+            at = made(plan_of(draft, self._ground.new_id(), attempt, actor, self._ground.clock()))
+            await self._store(connection, at, spec, actor)
+            if not spec.hold:
+                started = Started(at=self._ground.clock(), because=spec.reason)
+                await self._move(connection, record_of(at, spec), started, actor)
+        return await self._told(at.plan.id)
+
+    async def plan(self, spec: RolloutSpec) -> PlanView:
+        """What `create` would do now, and nothing done. NotFound, Invalid, Conflict as there."""
+        async with self._ground.database.read() as connection:
+            replaced = await self._in_the_way(connection, spec)
+            draft = await draft_of(connection, self._trust.current, spec, replaced)
+            return await preview(connection, draft, self._ground.clock())
 
     async def page(self, after: str | None, limit: int) -> Page[RolloutView]:
         """All rollouts, newest first."""
@@ -109,25 +111,44 @@ class Rollouts:
         async with self._ground.database.read() as connection:
             return await self._view(connection, await _known(connection, rollout_id))
 
-    async def pause(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It holds where it is: who has the release keeps it, nobody else takes it. NotFound, Conflict."""
-        return await self._asked(rollout_id, Paused, f"{actor} paused it: {verb.reason}", "pause", verb, actor)
+    async def act(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
+        """What a person asks of it; asking for what has come about changes nothing. NotFound, Invalid, Conflict."""
+        async with self._ground.database.begin() as connection:
+            record = await _known(connection, rollout_id)
+            at = machine_of(record)
+            if act is RolloutAct.PROMOTE and verb.wave is not None and verb.wave <= at.wave:
+                return await self._view(connection, record)
+            event = await event_of(connection, at, act, verb, actor, self._ground.clock())
+            if already(at, event):
+                return await self._view(connection, record)
+            await self._audit.record(
+                connection, actor=actor, act=f"rollout.{act}", subject=rollout_id, reason=verb.reason
+            )
+            await self._move(connection, record, event, actor)
+        return await self._told(rollout_id)
 
-    async def resume(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It goes on with the wave where it stood. NotFound, Conflict."""
-        return await self._asked(rollout_id, Resumed, f"{actor} resumed it: {verb.reason}", "resume", verb, actor)
-
-    async def abort(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
-        """It ends: its devices go back, or with `stay` keep what they have. NotFound, Conflict."""
-        kind = Stayed if verb.stay else Aborted
-        return await self._asked(rollout_id, kind, f"{actor} aborted it: {verb.reason}", "abort", verb, actor)
+    async def undone_by(self, rollout_id: str, verb: RolloutVerb) -> RollbackSpec:
+        """The rollback that takes back a rollout that has ended. NotFound, Conflict: there is nothing to take back."""
+        async with self._ground.database.read() as connection:
+            record = await _known(connection, rollout_id)
+            standing = await directives.current(connection, record.channel)
+        at = machine_of(record)
+        named = () if standing is None else tuple(rule.release for rule in standing.rules)
+        if not at.ended or record.release not in named or record.baseline is None:
+            moved = ", ".join(moves(at)) if not at.ended else "its channel runs something else already"
+            why = "it is the channel's first release" if record.baseline is None else moved
+            raise Conflict("nothing to undo", f"rollout {record.id} is {record.state}: {why}")
+        return RollbackSpec(
+            to=record.baseline, channels=(record.channel,), reason=f"undo of {record.id}: {verb.reason}"
+        )
 
     async def supersede(self, connection: AsyncConnection, channel: str, because: str, actor: str) -> Plan | None:
         """End what runs on a channel, in the transaction of what takes its place; its plan if there was one."""
         plan = None
         for record in await rollouts.open_ones(connection, channel):
             await self._move(connection, record, Superseded(at=self._ground.clock(), because=because), actor)
-            plan = machine_of(record).plan
+            at = machine_of(record)
+            plan = msgspec.structs.replace(at.plan, attempt=at.attempt)
         return plan
 
     async def heard(self, batch: Sequence[Heard]) -> None:
@@ -141,7 +162,7 @@ class Rollouts:
         because = f"channel {directive.channel} has a directive of generation {directive.generation} that is not ours"
         async with self._ground.database.begin() as connection:
             for record in await rollouts.open_ones(connection):
-                if record.state is RolloutState.ROLLING:
+                if record.state in (RolloutState.ROLLING, RolloutState.WAITING):
                     stop = Paused(at=self._ground.clock(), because=because)
                     spared = record.channel == directive.channel
                     await self._move(connection, record, stop, CONTROLLER, hold=not spared)
@@ -182,6 +203,8 @@ class Rollouts:
                 await rollouts.set_outcomes(connection, rollout_id, found.wave.wave, found.outcomes)
             if found.event is not None:
                 await self._move(connection, record, found.event, CONTROLLER)
+            elif record.state is RolloutState.WAITING:
+                await self._clear(connection, record, CONTROLLER)
         await self._tell()
 
     async def _move(
@@ -192,7 +215,8 @@ class Rollouts:
             after, effects = step(machine_of(record), event)
         except NotNow as why:
             raise Conflict("not now", str(why), why.moves) from None
-        await rollouts.save(connection, record_of(after, record.spec))
+        stored = record_of(after, record.spec)
+        await rollouts.save(connection, stored)
         if actor == CONTROLLER:
             subject = f"{record.id} {record.channel}"
             await self._audit.record(
@@ -203,19 +227,23 @@ class Rollouts:
         if after.state is RolloutState.COMPLETED:
             self._completed.append(record.channel)
         self._watch.touch({record.channel})
+        if after.state is RolloutState.WAITING:
+            await self._clear(connection, stored, actor)
 
-    async def _asked(
-        self, rollout_id: str, kind: type[Event], because: str, act: str, verb: RolloutVerb, actor: str
-    ) -> RolloutView:
-        async with self._ground.database.begin() as connection:
-            record = await _known(connection, rollout_id)
-            await self._audit.record(
-                connection, actor=actor, act=f"rollout.{act}", subject=rollout_id, reason=verb.reason
-            )
-            await self._move(connection, record, kind(at=self._ground.clock(), because=because), actor)
-        return await self._told(rollout_id)
+    async def _clear(self, connection: AsyncConnection, record: RolloutRecord, actor: str) -> None:
+        """The next wave opens if nothing stands in its way; else the rollout says what does, and calls who can help."""
+        at, now = machine_of(record), self._ground.clock()
+        waits = await obstacle_of(connection, at, now)
+        if waits is None:
+            cleared = Cleared(at=now, because=at.because, everybody=await everybody(connection, at))
+            await self._move(connection, record, cleared, actor)
+        elif waits != at.because:
+            await rollouts.save(connection, record_of(msgspec.structs.replace(at, because=waits), record.spec))
+            if approvals_missing(at):
+                await self._effects.call(connection, at.plan, waits)
 
-    async def _make_way(self, connection: AsyncConnection, spec: RolloutSpec, actor: str) -> Plan | None:
+    async def _in_the_way(self, connection: AsyncConnection, spec: RolloutSpec) -> Plan | None:
+        """The plan of what runs on the channel, if it may be superseded; Conflict else."""
         running = await rollouts.open_ones(connection, spec.channel)
         if running and not spec.supersede:
             possible = ", ".join(moves(machine_of(running[0])))
@@ -224,7 +252,19 @@ class Rollouts:
                 f"rollout {running[0].id} on {spec.channel} is {running[0].state}: {running[0].because}. "
                 f"What can be done with it: {possible}",
             )
-        return await self.supersede(connection, spec.channel, f"{actor} rolls out {spec.release} instead", actor)
+        return machine_of(running[-1]).plan if running else None
+
+    async def _store(self, connection: AsyncConnection, at: Rollout, spec: RolloutSpec, actor: str) -> None:
+        plan = at.plan
+        await rollouts.save(connection, record_of(at, spec))
+        for number, wave in enumerate(plan.waves):
+            await rollouts.save_wave(connection, WaveRecord(rollout_id=plan.id, wave=number, cohort=wave.cohort))
+        subject = f"{plan.id} {spec.channel} to {spec.release}"
+        act = "rollout.emergency" if spec.emergency else "rollout.create"
+        await self._audit.record(connection, actor=actor, act=act, subject=subject, reason=spec.reason)
+        if spec.emergency:
+            said = f"{actor} rolls {spec.release} out on {spec.channel} without a canary: {spec.reason}"
+            await self._effects.warn(connection, plan, said)
 
     async def _restart_clocks(self) -> None:
         now = self._ground.clock()
@@ -232,7 +272,9 @@ class Rollouts:
             for record in await rollouts.open_ones(connection):
                 if record.state is RolloutState.ROLLING:
                     wave = (await rollouts.waves_of(connection, record.id))[record.wave]
-                    await rollouts.save_wave(connection, msgspec.structs.replace(wave, started_at=now, applied_at=None))
+                    await rollouts.save_wave(
+                        connection, msgspec.structs.replace(wave, started_at=now, applied_at=None, counted_from=None)
+                    )
 
     async def _told(self, rollout_id: str) -> RolloutView:
         await self._tell()
@@ -251,7 +293,8 @@ class Rollouts:
         named = [digest for digest in (record.release, record.baseline) if digest is not None]
         known = [await releases.get(connection, digest) for digest in named]
         versions = {one.digest: one.version for one in known if one is not None}
-        return view_of(record, await rollouts.waves_of(connection, record.id), versions)
+        waves = await rollouts.waves_of(connection, record.id)
+        return view_of(record, waves, versions, self._ground.clock())
 
 
 async def _known(connection: AsyncConnection, rollout_id: str) -> RolloutRecord:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.views import RolloutVerb, YankBody, YankedView
-from pyv_fleet.core.words import RolloutState
+from pyv_fleet.core.words import RolloutAct, RolloutState
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict
 from pyv_fleet.engine.ground import Ground
@@ -50,7 +50,7 @@ class Yanks:
                 break
             for rollout_id in running:
                 because = RolloutVerb(reason=f"its release is withdrawn: {body.reason}")
-                await self._rollouts.pause(rollout_id, because, actor)
+                await self._rollouts.act(rollout_id, RolloutAct.PAUSE, because, actor)
                 paused.append(rollout_id)
         else:
             raise Conflict("rollouts of it are under way", f"{', '.join(running)}: pause them first, then try again")

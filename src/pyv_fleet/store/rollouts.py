@@ -13,7 +13,7 @@ from pyv_fleet.core.words import RolloutState, Verdict, WaveState
 from pyv_fleet.store.records import add, changed, many, one, page, record_of, values_of
 from pyv_fleet.store.schema import rollouts, wave_members, waves
 
-OPEN = (RolloutState.READY, RolloutState.ROLLING, RolloutState.PAUSED, RolloutState.REVERTING)
+OPEN = (RolloutState.READY, RolloutState.WAITING, RolloutState.ROLLING, RolloutState.PAUSED, RolloutState.REVERTING)
 
 
 class RolloutRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +51,9 @@ class WaveRecord(msgspec.Struct, frozen=True, kw_only=True):
     judged_at: int | None = None
     #: what the canary analysis last showed, an AnalysisView
     analysis: dict[str, Any] | None = None
+    #: core/verdict.py's Wave, which says what they mean
+    idle: bool = False
+    counted_from: int | None = None
 
 
 class MemberRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +64,9 @@ class MemberRecord(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str
     online: bool
     outcome: str | None = None
+    #: its start counter, and its boot id unless it ran the release already
+    boot: int | None = None
+    boot_id: str | None = None
 
 
 async def get(connection: AsyncConnection, rollout_id: str) -> RolloutRecord | None:

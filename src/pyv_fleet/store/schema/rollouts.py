@@ -42,6 +42,8 @@ waves: Final = Table(
     Column("applied_at", BigInteger, nullable=True),
     Column("judged_at", BigInteger, nullable=True),
     Column("analysis", JSON(none_as_null=True), nullable=True),  # core/views/analysis.py's AnalysisView, whole
+    Column("idle", Boolean, nullable=False, server_default=false()),  # all it waits for wait for their window
+    Column("counted_from", BigInteger, nullable=True),  # its deadline counts from here, once it was idle
 )
 
 wave_members: Final = Table(  # frozen when the wave starts; a late joiner is not judged
@@ -52,6 +54,8 @@ wave_members: Final = Table(  # frozen when the wave starts; a late joiner is no
     Column("device_id", String(64), primary_key=True),
     Column("online", Boolean, nullable=False),  # at the start of the wave
     Column("outcome", String(16), nullable=True),
+    Column("boot", BigInteger, nullable=True),  # its start counter and boot id when the wave began
+    Column("boot_id", Text, nullable=True),
     Index(None, "device_id"),
 )
 

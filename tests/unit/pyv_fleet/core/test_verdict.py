@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyv_fleet.core.verdict import Facts, Tally, Terms, Wave, allowed, judge, standing_of
-from pyv_fleet.core.views import Budgets
+from pyv_fleet.core.policy import Budgets
+from pyv_fleet.core.verdict import STARTS_MAX, Facts, Tally, Terms, Wave, allowed, judge, relapse, standing_of
 from pyv_fleet.core.words import MemberStanding, Verdict, WaveState
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.vocabulary import Cause, Connectivity, HealthStatus, Outcome, Phase
+from pyvorin_edge.vocabulary import Cause, Connectivity, HealthStatus, Outcome, Phase, WaitingFor
 
 NEW, OLD, HASH = Digest("a" * 64), "b" * 64, "c" * 64
 TERMS = Terms(release=NEW, attempt=2, budgets=Budgets(), soak_seconds=10, deadline_seconds=100, lost_seconds=20)
@@ -159,7 +159,7 @@ def test_nobody_online_is_no_data_and_never_passes() -> None:
 def test_at_the_deadline_it_says_who_it_waits_for() -> None:
     unclear, _ = judge(WAVE, TERMS, many(waiting("FLEET-w"), of=3), now=100_000)
     assert unclear.verdict is Verdict.INCONCLUSIVE
-    assert "1 of 3 devices have not taken it yet, FLEET-w among them" in unclear.because
+    assert "1 of 3 devices have not taken it yet: FLEET-w has not taken the release yet" in unclear.because
 
 
 def test_a_degraded_device_neither_passes_nor_fails_and_the_soak_begins_anew() -> None:
@@ -231,3 +231,82 @@ def test_it_always_ends_by_its_deadline_and_its_soak(found: list[Facts], waits: 
     assert (wave.verdict is not Verdict.GOOD) or any(
         standing_of(one, TERMS, now) is MemberStanding.COMMITTED for one in members
     )
+
+
+def terms(**changes: Any) -> Terms:
+    return msgspec.structs.replace(TERMS, **changes)
+
+
+def test_a_number_of_devices_holds_where_the_share_would_let_more_go() -> None:
+    lenient = Budgets(failed_permyriad=5_000, failed_max=1)
+    failed = [ended(Outcome.REJECTED, Cause.INVALID, f"FLEET-{n}") for n in range(2)]
+    assert judge(WAVE, terms(budgets=lenient), many(failed[0], of=10), now=1)[0].verdict is None
+    assert judge(WAVE, terms(budgets=lenient), many(*failed, of=10), now=1)[0].verdict is Verdict.BAD
+
+
+def test_a_failure_worth_retrying_is_waited_for_and_counts_at_the_deadline() -> None:
+    facts = many(ended(Outcome.FAILED, Cause.FETCH, "FLEET-f", "no route"), of=3)
+    waiting_on, tally = judge(WAVE, TERMS, facts, now=1)
+    assert (waiting_on.verdict, tally.retrying, tally.failed) == (None, 1, 0)
+    assert "FLEET-f tries again: fetch" in waiting_on.because
+    late, tally = judge(waiting_on, TERMS, facts, now=100_000)
+    assert (late.verdict, tally.failed) == (Verdict.BAD, 1)
+
+
+def test_a_permanent_refusal_counts_at_once() -> None:
+    assert judge(WAVE, TERMS, many(ended(Outcome.REJECTED, Cause.FETCH), of=3), now=1)[0].verdict is Verdict.BAD
+
+
+def test_devices_that_wait_for_their_window_do_not_use_up_the_deadline() -> None:
+    facts = many(waiting("FLEET-w", phase=Phase.WAITING, waiting_for=WaitingFor.WINDOW), of=3)
+    wave, tally = judge(WAVE, TERMS, facts, now=1)
+    assert (wave.idle, tally.waiting) == (True, 1)
+    still, _ = judge(wave, TERMS, facts, now=999_000)
+    assert still.verdict is None
+    opened, _ = judge(still, TERMS, many(waiting("FLEET-w", phase=Phase.FETCHING), of=3), now=1_000_000)
+    assert (opened.verdict, opened.idle, opened.counted_from) == (None, False, 1_000_000)
+    late, _ = judge(opened, TERMS, many(waiting("FLEET-w", phase=Phase.FETCHING), of=3), now=1_100_000)
+    assert late.verdict is Verdict.INCONCLUSIVE
+
+
+def test_enough_is_enough_where_the_wave_says_so() -> None:
+    facts = many(waiting("FLEET-w"), of=20)
+    assert judge(WAVE, terms(success_permyriad=9_600), facts, now=1)[0].state is WaveState.APPLYING
+    assert judge(WAVE, terms(success_permyriad=9_500), facts, now=1)[0].state is WaveState.SOAKING
+
+
+def test_who_was_offline_is_waited_for_as_long_as_the_policy_says_and_no_longer() -> None:
+    facts = many(waiting("FLEET-o", online_at_start=False, connectivity=Connectivity.OFFLINE), of=3)
+    patient = terms(deferred_seconds=30)
+    assert "are waited for" in judge(WAVE, patient, facts, now=29_999)[0].because
+    assert judge(WAVE, patient, facts, now=30_000)[0].state is WaveState.SOAKING
+
+
+def test_too_many_offline_devices_cannot_be_judged_by_the_rest() -> None:
+    facts = many(waiting("FLEET-o", online_at_start=False, connectivity=Connectivity.OFFLINE), of=3)
+    strict = terms(budgets=Budgets(deferred_permyriad=1_000))
+    assert judge(WAVE, strict, facts, now=100_000)[0].verdict is Verdict.INCONCLUSIVE
+
+
+def test_other_code_that_runs_must_have_started_anew() -> None:
+    assert standing_of(committed(same_boot=True), TERMS, now=1) is MemberStanding.COMMITTED
+    assert standing_of(committed(same_boot=True), terms(other_code=True), now=1) is MemberStanding.APPLYING
+
+
+def test_a_device_that_starts_again_and_again_is_unhealthy_whatever_it_says() -> None:
+    crashing = committed("FLEET-c", starts=STARTS_MAX + 1)
+    bad, _ = judge(WAVE, TERMS, many(crashing, of=3), now=1)
+    assert (bad.verdict, bad.because) == (Verdict.BAD, "FLEET-c took the release and started 5 times under it")
+
+
+def test_who_was_skipped_neither_passes_nor_stops_it() -> None:
+    facts = many(ended(Outcome.FAILED, Cause.GATE, "FLEET-s"), of=3)
+    good, tally = judge(WAVE, terms(skipped=frozenset({"FLEET-s"}), soak_seconds=0), facts, now=1)
+    assert (good.verdict, tally.skipped, tally.judged) == (Verdict.GOOD, 1, 2)
+    everyone = frozenset(one.device_id for one in facts)
+    assert judge(WAVE, terms(skipped=everyone, soak_seconds=0), facts, now=1)[0].verdict is None
+
+
+def test_what_breaks_after_the_verdict_is_seen_while_the_next_wave_is_waited_for() -> None:
+    assert relapse(TERMS, many(of=3), now=1) is None
+    assert "FLEET-1 went back by itself" in (relapse(TERMS, many(ended(Outcome.FAILED, Cause.GATE), of=3), now=1) or "")

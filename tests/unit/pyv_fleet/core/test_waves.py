@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyv_fleet.core.policy import HoldOut
 from pyv_fleet.core.waves import (
     Candidate,
     Cohort,
     Line,
     WaveError,
+    hold_out_rules,
     hold_rules,
     in_any,
+    is_held_out,
     members,
     parse_cohort,
     parse_waves,
@@ -22,6 +25,7 @@ from pyv_fleet.core.waves import (
     resolve,
     wave_rules,
     without_covered,
+    without_hold_outs,
 )
 from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName, order_hash
 from pyvorin_edge.orders import Assignment, Directive, DriftTerms, Pace, Rule, decode_order, encode_order, golden
@@ -224,3 +228,36 @@ class TestCanaryFirst:
             self.refuse(("1%", "kind=real", "100%"), fleet(10))
         with pytest.raises(WaveError, match="no device"):
             self.refuse(("1%", "100%"), [])
+
+
+def test_named_devices_are_a_wave_of_their_own() -> None:
+    devices = fleet(5)
+    named = ",".join(device.device_id for device in devices[:2])
+    lines = lines_of([f"id={named}", "3"], devices, "s")
+    first = wave_rules(lines[:1], salt="s", release=NEW, attempt=1, spread_seconds=0, baseline=BASELINE)
+    assert obeyed(first, devices) == {device.device_id for device in devices[:2]}
+    both = wave_rules(lines, salt="s", release=NEW, attempt=1, spread_seconds=0, baseline=BASELINE)
+    assert {device.device_id for device in devices[:2]} < obeyed(both, devices)
+    assert len(obeyed(both, devices)) == 3
+    assert str(parse_cohort(f"id={named}")) == f"id={named}"
+
+
+def test_a_named_stranger_is_refused() -> None:
+    with pytest.raises(WaveError, match="names FLEET-x, which does not follow"):
+        refuse_without_canary(parse_waves(["id=FLEET-x", "100%"]), fleet(3), "s", golden=OLD)
+
+
+def test_held_out_devices_stay_whatever_rolls_out() -> None:
+    devices = fleet(6, real=2)
+    hold_outs = (HoldOut(where={"kind": ("real",)}, release=OLD),)
+    held = hold_out_rules(hold_outs, {OLD: 3})
+    rules = wave_rules(
+        [Line()], salt="s", release=NEW, attempt=1, spread_seconds=0, baseline=BASELINE, hold_outs=held
+    )  # fmt: skip
+    assert obeyed(rules, devices) == {one.device_id for one in devices if not is_held_out(one.labels, hold_outs)}
+    assert without_hold_outs(rules, hold_outs) == rules[1:]
+    assert without_hold_outs(rules[1:], hold_outs) == rules[1:]
+
+
+def test_an_emergency_alone_may_begin_with_everybody() -> None:
+    refuse_without_canary(parse_waves(["100%"]), fleet(3), "s", golden=OLD, emergency=True)

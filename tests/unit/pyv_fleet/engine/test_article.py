@@ -124,7 +124,7 @@ def test_a_release_is_broadcast_when_its_last_wave_was_good_and_not_when_that_be
         release = await place.desk.release(await place.release("1.0"))
         await place.heard(said("dev-a", seq=1))
         spec = RolloutSpec(channel="stable", release="1.0", waves=("100%",), soak_seconds=0, reason="first")
-        await place.desk.create_rollout(spec, "a")
+        await place.desk.create_rollout(spec, "a", None)
         assert len((await place.desk.channel("stable")).rules) == 1, "the directive says it to all already"
         assert article(place) == []
         await place.heard(committed(release.digest, release.golden_hash, seq=2))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pyv_fleet.core.views import RollbackSpec, RollbackView, RolloutVerb
+from pyv_fleet.core.views import RollbackSpec, RollbackView
 from pyv_fleet.core.words import ReturnStanding, RollbackState
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.store import devices, orders
@@ -120,7 +120,7 @@ def test_last_good_is_what_was_whole_before_and_a_running_rollouts_baseline(tmp_
         await stage.roll("1.2", "1", "100%")
         assert (await stage.rollbacks.start(back("last-good", dry_run=True), "op")).to_version == "1.1"
         rollout = (await stage.rollouts.page(None, 1)).items[0]
-        await stage.rollouts.abort(rollout.id, RolloutVerb(reason="r", stay=True), "op")
+        await stage.act(rollout.id, "abort", stay=True)
         assert (await stage.rollbacks.start(back("last-good", dry_run=True), "op")).to_version == "1.1"
         await stage.rollbacks.start(back("1.1"), "op")
         again = await stage.rollbacks.start(back("last-good"), "op")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from pyv_fleet.core.policy import Freeze, HoldOut
 from pyv_fleet.core.views import RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.core.words import AuthScope
+from pyv_fleet.engine.errors import Conflict, Forbidden, Invalid, NotFound
 from pyv_fleet.store import alerts, channels, rollouts, status
 from pyv_fleet.store import orders as directives
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, RuleKind
 from running.rehearsal import Rehearsal, rehearsal
-
-VERB = RolloutVerb(reason="looked at it")
 
 
 def play(path: Path, scene: Callable[[Rehearsal], Awaitable[None]]) -> None:
@@ -114,7 +115,9 @@ def test_a_budget_broken_in_the_middle_of_a_wave_stops_it_at_once(tmp_path: Path
         await stage.obey()
         await stage.wait(11)
         stage.sickening.add("1.1")
-        await stage.obey("FLEET-simulated-3")
+        async with stage.database.read() as connection:
+            canary = (await rollouts.members_of(connection, rollout, 0))[0].device_id
+        await stage.obey(next(f"FLEET-simulated-{n}" for n in range(10) if not canary.endswith(str(n))))
         seen = await shown(stage, rollout)
         assert (seen.state, seen.wave) == ("reverting", 1)
         assert seen.waves[1].committed < 10
@@ -132,7 +135,7 @@ def test_no_data_pauses_and_a_person_lets_it_go_on(tmp_path: Path) -> None:
         seen = await shown(stage, rollout)
         assert (seen.state, seen.waves[0].verdict) == ("paused", "inconclusive")
         assert await alarms(stage)
-        await stage.rollouts.resume(rollout, VERB, "op")
+        await stage.act(rollout, "resume")
         assert await alarms(stage) == []
         await stage.obey()
         await stage.wait(12)
@@ -154,11 +157,12 @@ def test_a_pause_keeps_who_has_it_and_takes_nobody_new(tmp_path: Path) -> None:
         async with stage.database.read() as connection:
             first = (await rollouts.members_of(connection, rollout, 0))[0].device_id
         await stage.obey(first)
-        await stage.rollouts.pause(rollout, VERB, "op")
+        await stage.act(rollout, "pause")
         await stage.obey()
         assert await stage.running() == {"1.0": 7, "1.1": 1}
-        with pytest.raises(Conflict, match="cannot pause"):
-            await stage.rollouts.pause(rollout, VERB, "op")
+        before = await stage.told()
+        assert (await stage.act(rollout, "pause")).state == "paused"
+        assert await stage.told() == before, "a pause of what is paused is no new order"
 
     play(tmp_path, scene)
 
@@ -171,14 +175,14 @@ def test_an_abort_goes_back_and_one_that_stays_demands_a_named_baseline_next(tmp
             await stage.release(version)
         first = await stage.roll("1.1", "1", "100%")
         await stage.obey()
-        await stage.rollouts.abort(first, VERB, "op")
+        await stage.act(first, "abort")
         await stage.obey()
         await stage.wait(2)
         assert (await shown(stage, first)).state == "reverted"
         assert await stage.running() == {"1.0": 4}
         second = await stage.roll("1.1", "1", "100%")
         await stage.obey()
-        await stage.rollouts.abort(second, msgspec.structs.replace(VERB, stay=True), "op")
+        await stage.act(second, "abort", stay=True)
         await stage.obey()
         assert (await shown(stage, second)).state == "aborted"
         assert await stage.running() == {"1.0": 3, "1.1": 1}
@@ -238,7 +242,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         with pytest.raises(NotFound, match="no such release"):
             await stage.roll("9")
         with pytest.raises(NotFound, match="no such channel"):
-            await stage.rollouts.create(RolloutSpec(channel="beta", release="1.0", reason="r"), "op")
+            await stage.rollouts.create(RolloutSpec(channel="beta", release="1.0", reason="r"), "op", None)
         with pytest.raises(NotFound, match="no such rollout"):
             await stage.rollouts.get("x")
         with pytest.raises(Invalid, match="deadline"):
@@ -252,7 +256,7 @@ def test_who_is_offline_at_the_start_is_deferred_and_meets_the_release_on_return
         await stage.enrol(3, offline=1)
         await stage.based_on("1.0")
         await stage.release("1.1")
-        rollout = await stage.roll("1.1", "1", "100%")
+        rollout = await stage.roll("1.1", "id=FLEET-simulated-0", "100%")
         await stage.obey()
         await stage.wait(12)
         await stage.obey()
@@ -368,7 +372,7 @@ def test_a_first_release_that_fails_pauses_for_a_person(tmp_path: Path) -> None:
         seen = await shown(stage, rollout)
         assert seen.state == "paused"
         with pytest.raises(Conflict, match="no earlier one"):
-            await stage.rollouts.abort(rollout, VERB, "op")
+            await stage.act(rollout, "abort")
 
     play(tmp_path, scene)
 
@@ -387,5 +391,224 @@ def test_an_unhealthy_device_of_an_open_wave_is_seen_during_the_soak(tmp_path: P
         seen = await shown(stage, rollout)
         assert (seen.state, seen.waves[0].unhealthy) == ("reverting", 1)
         assert f"{canary} took the release and became unhealthy under it" in seen.because
+
+    play(tmp_path, scene)
+
+
+def test_four_eyes_are_asked_for_by_the_policy_and_given_by_another(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "1", "100%", approvals=1)
+        seen = await shown(stage, rollout)
+        assert (seen.state, seen.approvals_needed) == ("waiting", 1)
+        assert any("another person must approve" in alarm for alarm in await alarms(stage))
+        with pytest.raises(Conflict, match="op made this rollout"):
+            await stage.act(rollout, "approve")
+        assert (await stage.act(rollout, "approve", by="eve")).state == "rolling"
+        await stage.obey()
+        assert await stage.running() == {"1.0": 3, "1.1": 1}
+
+    play(tmp_path, scene)
+
+
+def test_a_gate_before_a_wave_waits_for_a_person(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "1", "100% approve")
+        await stage.obey()
+        await stage.wait(60)
+        assert (await shown(stage, rollout)).state == "waiting"
+        await stage.act(rollout, "approve")
+        await stage.obey()
+        await stage.wait(12)
+        assert (await shown(stage, rollout)).state == "completed"
+
+    play(tmp_path, scene)
+
+
+def test_a_canary_that_turns_bad_while_the_next_wave_waits_is_taken_back(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "1", "100% approve")
+        await stage.obey()
+        await stage.wait(12)
+        async with stage.database.read() as connection:
+            canary = (await rollouts.members_of(connection, rollout, 0))[0].device_id
+        await stage.say(canary, health_status=HealthStatus.UNHEALTHY)
+        await stage.wait(3)
+        assert (await shown(stage, rollout)).state == "reverting"
+
+    play(tmp_path, scene)
+
+
+def test_a_freeze_keeps_the_next_wave_from_opening_and_ends_by_itself(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "1", "100%")
+        begins, ends = (dt.datetime.fromtimestamp(stage.now / 1000 + after, dt.UTC) for after in (1, 60))
+        await stage.freeze(Freeze(begins_at=begins, ends_at=ends, reason="holidays"))
+        await stage.obey()
+        await stage.wait(30)
+        seen = await shown(stage, rollout)
+        assert (seen.state, "holidays" in seen.because) == ("waiting", True)
+        await stage.wait(40)
+        assert (await shown(stage, rollout)).wave == 1
+
+    play(tmp_path, scene)
+
+
+def test_a_plan_says_what_create_does_and_create_holds_to_it(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(20)
+        await stage.based_on("1.0")
+        await stage.release("1.1", config=b'[logging]\nlevel = "DEBUG"\n')
+        spec = RolloutSpec(channel="stable", release="1.1", waves=("10%", "100%"), soak_seconds=10, reason="r")
+        plan = await stage.rollouts.plan(spec)
+        assert [wave.devices for wave in plan.waves] == [2, 20]
+        assert plan.diffs[0].changes == (("/logging/level", '"INFO"', '"DEBUG"'),)
+        made = await stage.rollouts.create(msgspec.structs.replace(spec, plan=plan.digest), "op", None)
+        async with stage.database.read() as connection:
+            frozen = {one.device_id for one in await rollouts.members_of(connection, made.id, 0)}
+        assert frozen == set(plan.waves[0].device_ids)
+
+    play(tmp_path, scene)
+
+
+def test_a_plan_is_stale_once_the_fleet_changed(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        spec = RolloutSpec(channel="stable", release="1.1", waves=("1", "100%"), reason="r")
+        plan = await stage.rollouts.plan(spec)
+        await stage.enrol(1, kind="real")
+        before = await stage.told()
+        with pytest.raises(Conflict, match="plan is stale"):
+            await stage.rollouts.create(msgspec.structs.replace(spec, plan=plan.digest), "op", None)
+        assert await stage.told() == before
+
+    play(tmp_path, scene)
+
+
+def test_failed_devices_try_again_when_a_person_says_so(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        stage.sick.add("1.1")
+        rollout = await stage.roll("1.1", "1", "100%", on_bad="pause")
+        await stage.obey()
+        assert (await shown(stage, rollout)).state == "paused"
+        stage.sick.clear()
+        await stage.act(rollout, "retry")
+        await stage.obey()
+        await stage.wait(12)
+        seen = await shown(stage, rollout)
+        assert (seen.wave, seen.waves[0].verdict, seen.attempt) == (1, "good", 2)
+
+    play(tmp_path, scene)
+
+
+def test_a_skipped_device_does_not_stop_it_any_more(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "2", "100%", on_bad="pause")
+        async with stage.database.read() as connection:
+            first, second = [one.device_id for one in await rollouts.members_of(connection, rollout, 0)]
+        stage.sick.add("1.1")
+        await stage.obey(first)
+        stage.sick.clear()
+        with pytest.raises(Invalid, match="not judged in this wave"):
+            await stage.act(rollout, "skip", device_ids=("FLEET-x",))
+        await stage.act(rollout, "skip", device_ids=(first,))
+        await stage.act(rollout, "resume")
+        await stage.obey(second)
+        await stage.wait(12)
+        assert (await shown(stage, rollout)).waves[0].skipped == 1
+        assert (await shown(stage, rollout)).wave == 1
+
+    play(tmp_path, scene)
+
+
+def test_a_promoted_canary_never_opens_the_whole_channel(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "1", "100%")
+        with pytest.raises(Conflict, match="no smaller one soaked"):
+            await stage.act(rollout, "promote")
+        assert (await shown(stage, rollout)).state == "rolling"
+
+    play(tmp_path, scene)
+
+
+def test_an_emergency_is_an_admin_s_and_everybody_is_told(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        spec = RolloutSpec(channel="stable", release="1.1", waves=("100%",), emergency=True, reason="zero day")
+        with pytest.raises(Forbidden):
+            await stage.rollouts.create(spec, "op", AuthScope.OPERATE)
+        await stage.rollouts.create(spec, "root", AuthScope.ADMIN)
+        await stage.obey()
+        assert await stage.running() == {"1.1": 4}
+        assert any("without a canary: zero day" in alarm for alarm in await alarms(stage))
+
+    play(tmp_path, scene)
+
+
+def test_a_canary_without_a_soak_is_refused(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        with pytest.raises(Invalid, match="no wave before the last one soaks"):
+            await stage.roll("1.1", "1", "100%", soak_seconds=0)
+
+    play(tmp_path, scene)
+
+
+def test_a_completed_rollout_can_be_undone(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(1)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "100%")
+        with pytest.raises(Conflict, match="nothing to undo"):
+            await stage.rollouts.undone_by(rollout, RolloutVerb(reason="no"))
+        await stage.obey()
+        await stage.wait(12)
+        back = await stage.rollouts.undone_by(rollout, RolloutVerb(reason="it smells"))
+        await stage.rollbacks.start(back, "op")
+        await stage.obey()
+        assert await stage.running() == {"1.0": 1}
+
+    play(tmp_path, scene)
+
+
+def test_held_out_devices_stay_where_they_are(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(3)
+        await stage.enrol(2, kind="lab")
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        await stage.hold_out(HoldOut(where={"kind": ("lab",)}, release=(await stage.releases.get("1.0")).digest))
+        await stage.roll("1.1", "1", "100%")
+        await stage.obey()
+        await stage.wait(12)
+        await stage.obey()
+        assert await stage.running() == {"1.0": 2, "1.1": 3}
 
     play(tmp_path, scene)

@@ -26,6 +26,10 @@ def upgrade() -> None:
     op.add_column("channels", sa.Column("freezes", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("channels", sa.Column("hold_outs", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("channels", sa.Column("herd", sa.JSON(none_as_null=True), nullable=True))
+    op.add_column("waves", sa.Column("idle", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("waves", sa.Column("counted_from", sa.BigInteger(), nullable=True))
+    op.add_column("wave_members", sa.Column("boot", sa.BigInteger(), nullable=True))
+    op.add_column("wave_members", sa.Column("boot_id", sa.Text(), nullable=True))
     _lengthen_waves()
 
 
@@ -43,5 +47,6 @@ def _lengthen_waves() -> None:
         soak = plan.pop("soak_seconds")
         plan["waves"] = [{"cohort": cohort, "soak_seconds": soak} for cohort in plan["waves"]]
         machine["attempt"] = plan["attempt"]
+        machine["opened"] = machine["wave"] + 1
         changed = rollouts.update().where(rollouts.c.id == rollout_id).values(machine=json.dumps(machine))
         connection.execute(changed)

@@ -1,0 +1,46 @@
+"""When a rollout may be done if all goes well: a figure for people, never for a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pyv_fleet.core.rollout import PlannedWave, Rollout
+from pyv_fleet.core.verdict import Wave
+from pyv_fleet.core.words import RolloutState
+
+TAKING_SECONDS: Final = 60
+"""How long a wave's devices take for a release where none has yet: a gate's default."""
+
+
+def finish_at(at: Rollout, waves: Sequence[Wave], now: int) -> int | None:
+    """Unix ms at which the last wave may be judged; none while it is not under way.
+
+    Waves to come take as long as the slowest one up to now took to apply, and their own soak.
+    """
+    if at.state not in (RolloutState.ROLLING, RolloutState.WAITING) or not waves:
+        return None
+    taking = max([took for wave in waves if (took := _took(wave)) is not None], default=_taking(at.plan.spread_seconds))
+    left = sum(taking + planned.soak_seconds * 1000 for planned in at.plan.waves[at.wave + 1 :])
+    if at.state is RolloutState.WAITING:
+        begins = max(now, at.plan.start_at or 0) if at.wave == 0 else now
+        return begins + taking + at.planned.soak_seconds * 1000 + left
+    return max(now, _ends(waves[at.wave], at.planned, taking)) + left
+
+
+def planned_finish(waves: Sequence[PlannedWave], spread_seconds: int, begins: int) -> int:
+    """The same of a rollout that is not made yet."""
+    return begins + sum(_taking(spread_seconds) + wave.soak_seconds * 1000 for wave in waves)
+
+
+def _took(wave: Wave) -> int | None:
+    return None if wave.applied_at is None else max(0, wave.applied_at - wave.started_at)
+
+
+def _ends(wave: Wave, planned: PlannedWave, taking: int) -> int:
+    applied = wave.started_at + taking if wave.applied_at is None else wave.applied_at
+    return applied + planned.soak_seconds * 1000
+
+
+def _taking(spread_seconds: int) -> int:
+    return (TAKING_SECONDS + spread_seconds) * 1000

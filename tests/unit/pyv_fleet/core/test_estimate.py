@@ -1,0 +1,28 @@
+"""When a rollout may be done: soak times, and what devices took up to now."""
+
+from __future__ import annotations
+
+from pyv_fleet.core.estimate import TAKING_SECONDS, finish_at, planned_finish
+from pyv_fleet.core.rollout_events import Cleared, Paused, Started
+from pyv_fleet.core.verdict import Wave
+from unit.pyv_fleet.core.test_rollout import after, rollout
+
+BEGUN = after(rollout(soak=10), Started, Cleared)
+
+
+def test_before_anything_took_it_a_gate_s_time_is_assumed() -> None:
+    waves = [Wave(number=0, started_at=0), Wave(number=1, started_at=0)]
+    assert finish_at(BEGUN, waves, 0) == 2 * (TAKING_SECONDS + 10) * 1000
+
+
+def test_what_the_first_wave_took_is_what_the_next_may_take() -> None:
+    waves = [Wave(number=0, started_at=0, applied_at=5_000), Wave(number=1, started_at=0)]
+    assert finish_at(BEGUN, waves, 6_000) == (5_000 + 10_000) + (5_000 + 10_000)
+
+
+def test_what_does_not_move_has_no_end() -> None:
+    assert finish_at(after(BEGUN, Paused), [Wave(number=0, started_at=0)], 0) is None
+
+
+def test_a_plan_s_end_counts_from_its_start() -> None:
+    assert planned_finish(BEGUN.plan.waves, 5, 1_000) == 1_000 + 2 * (TAKING_SECONDS + 5 + 10) * 1000
