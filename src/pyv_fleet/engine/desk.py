@@ -210,8 +210,7 @@ class Desk:
         return await self._parts.desired.of(device_id)
 
     async def polled(self, device_id: str, known: str | None, seconds: float, ending: asyncio.Event) -> Desired:
-        """The same as a device asks for it, who is heard by that: at once, or when its ETag is not `known` any more,
-        at the latest after `seconds` or when the server ends."""
+        """As a device asks, who is heard by that: at once, or when its ETag is not `known`, or after `seconds`."""
         self._parts.intake.polled(device_id)
         if known is None or not seconds:
             return await self._parts.desired.of(device_id)
