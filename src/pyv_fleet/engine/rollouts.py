@@ -7,6 +7,7 @@ begin anew (nobody was heard meanwhile), and looks again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,9 +23,10 @@ from pyv_fleet.engine.errors import Conflict, Forbidden, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import CompletionObserver, Heard
 from pyv_fleet.engine.orders import Orders
+from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_acts import event_of
 from pyv_fleet.engine.rollout_effects import Effects, everybody
-from pyv_fleet.engine.rollout_plans import draft_of, plan_of
+from pyv_fleet.engine.rollout_plans import draft_of, plan_of, refuse_release
 from pyv_fleet.engine.rollout_preview import preview
 from pyv_fleet.engine.rollout_views import machine_of, record_of, view_of
 from pyv_fleet.engine.rollout_watch import Watch, obstacle_of
@@ -34,6 +36,10 @@ from pyv_fleet.store import releases, rollouts
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.rollouts import RolloutRecord, WaveRecord
 
+ONWARD: Final = frozenset(
+    {RolloutAct.START, RolloutAct.APPROVE, RolloutAct.RESUME, RolloutAct.PROMOTE, RolloutAct.RETRY}
+)
+"""What brings a release further: not one that was withdrawn or revoked meanwhile."""
 CONTROLLER = "controller"
 """Who acts where no person did."""
 
@@ -121,6 +127,8 @@ class Rollouts:
             event = await event_of(connection, at, act, verb, actor, self._ground.clock())
             if already(at, event):
                 return await self._view(connection, record)
+            if act in ONWARD:
+                refuse_release(await known_release(connection, record.release), self._trust.current)
             await self._audit.record(
                 connection, actor=actor, act=f"rollout.{act}", subject=rollout_id, reason=verb.reason
             )
