@@ -174,7 +174,7 @@ def _part(part: RollbackChannel, selector: str | None) -> str:
 
 
 def follow_rollback(session: Session, begun: RollbackView, timeout: float, report_file: Path | None) -> None:
-    """Watch it to its end, write its report, and leave with what that means; Exit.PARTLY_FAILED names who is not back."""
+    """Watch it to its end, write its report, and leave with what that means: 9 names who is not back."""
     deadline = time.monotonic() + timeout
     acks = _Acks(session, begun.id)
     with Progress() as progress:
