@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from litestar import get
+from litestar import get, post
+from litestar.params import FromPath, JSONBody
 
-from pyv_fleet.api.context import After, HasDesk, Limit
+from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import AlertView, AuditView, Page
+from pyv_fleet.core.views import AlertVerb, AlertView, AuditView, Page
 from pyv_fleet.core.words import AuthScope
 
 
@@ -16,10 +17,18 @@ async def alerts(desk: HasDesk, after: After = None, limit: Limit = 100) -> Page
     return await desk.alerts(after, limit)
 
 
+@post("/v1/alerts/{alert_id:str}/acknowledge", opt=may(AuthScope.OPERATE), status_code=200)
+async def acknowledge(
+    desk: HasDesk, caller: HasCaller, alert_id: FromPath[str], data: JSONBody[AlertVerb]
+) -> AlertView:
+    """Say that an emergency was seen: it leaves the page."""
+    return await desk.acknowledge(alert_id, data, actor_of(caller))
+
+
 @get("/v1/audit", opt=may(AuthScope.READ))
 async def audit(desk: HasDesk, after: After = None, limit: Limit = 100) -> Page[AuditView]:
     """Acts of people and of the controller itself."""
     return await desk.audit(after, limit)
 
 
-ROUTES = (alerts, audit)
+ROUTES = (alerts, acknowledge, audit)

@@ -45,7 +45,6 @@ def show(session: Session, name: str) -> None:
 @click.option("--policy", help="Of its rollouts; '' = the built-in one.")
 @click.option("--window", help="When devices may activate, in their time zones: 'mon-fri 22:00-05:00'; '' = always.")
 @click.option("--download-window", help="When they may download; '' = always.")
-@click.option("--herd", help="So many at work at once: 20, or site=2 (per value of the label); '' = all.")
 @click.option("--freeze", "freezes", multiple=True, help="No new wave: '2026-12-20T00:00Z/2027-01-02T00:00Z WHY'.")
 @click.option("--no-freeze", is_flag=True, help="Take all freezes away.")
 @click.option("--hold-out", "hold_outs", multiple=True, help="Who stays on a release: site=lab@VERSION; repeat.")
@@ -79,12 +78,6 @@ def _span(span: Any) -> str:
     return "always" if span is None else written_span(span)
 
 
-def _herd(herd: Any) -> str:
-    if herd is None:
-        return "all"
-    return f"{herd.at_once}" if herd.label is None else f"{herd.at_once} per {herd.label}"
-
-
 _COLUMNS = (
     Column("channel", lambda c: c.name),
     Column("golden", lambda c: c.golden_version),
@@ -98,7 +91,6 @@ _FIELDS = (
     Column("policy", lambda c: c.terms.policy),
     Column("activates", lambda c: _span(c.terms.window.activate if c.terms.window else None)),
     Column("downloads", lambda c: _span(c.terms.window.download if c.terms.window else None)),
-    Column("at once", lambda c: _herd(c.terms.herd)),
     Column("frozen", lambda c: [f"{one.begins_at} to {one.ends_at}: {one.reason}" for one in c.terms.freezes]),
     Column("held out", lambda c: [f"{dict(one.where)} on {one.release[:12]}" for one in c.terms.hold_outs]),
 )

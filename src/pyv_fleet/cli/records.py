@@ -6,7 +6,8 @@ import itertools
 
 import click
 
-from pyv_fleet.cli.output import Column, show_list
+from pyv_fleet.cli.filters import reason_option
+from pyv_fleet.cli.output import Column, show_list, show_one
 from pyv_fleet.cli.session import Session, with_session
 
 limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many at most.")
@@ -25,6 +26,15 @@ def alert_list(session: Session, limit: int) -> None:
     show_list(session, list(itertools.islice(session.client.alerts(), limit)), _ALERT_COLUMNS, paged=True)
 
 
+@alert.command()
+@click.argument("alert_id")
+@reason_option
+@with_session
+def acknowledge(session: Session, alert_id: str, reason: str) -> None:
+    """Say that an emergency was seen; other alerts end with their cause."""
+    show_one(session, session.client.acknowledge(alert_id, reason), _ALERT_COLUMNS)
+
+
 @click.group()
 def audit() -> None:
     """Who did what, and why."""
@@ -39,6 +49,7 @@ def audit_list(session: Session, limit: int) -> None:
 
 
 _ALERT_COLUMNS = (
+    Column("id", lambda a: a.id),
     Column("raised", lambda a: a.raised_at),
     Column("alert", lambda a: a.name),
     Column("device", lambda a: a.device_id),

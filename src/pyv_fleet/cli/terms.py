@@ -22,8 +22,6 @@ def changed_terms(before: ChannelBody, said: Mapping[str, Any]) -> ChannelBody:
     after |= {name: said[name] for name in PLAIN if said[name] is not None}
     if said["policy"] is not None:
         after["policy"] = said["policy"] or None
-    if said["herd"] is not None:
-        after["herd"] = _herd(said["herd"])
     after["window"] = _window(after["window"], said)
     for name, none, read in (("freezes", "no_freeze", _freeze), ("hold_outs", "no_hold_out", _hold_out)):
         kept = [] if said[none] else after[name]
@@ -49,15 +47,6 @@ def _span(text: str) -> Any:
         return msgspec.to_builtins(parse_span(text)) if text else None
     except SpanError as why:
         raise click.UsageError(str(why)) from None
-
-
-def _herd(text: str) -> dict[str, Any] | None:
-    label, equals, count = text.rpartition("=")
-    if not text:
-        return None
-    if not count.isdigit():
-        raise click.UsageError(f"--herd {text!r}: write 20, or site=2")
-    return {"at_once": int(count), "label": label if equals else None}
 
 
 def _read(name: str, read: Callable[[str], dict[str, Any]], text: str) -> dict[str, Any]:

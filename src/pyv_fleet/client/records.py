@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyv_fleet.client.transport import Transport
+from pyv_fleet.client.transport import Transport, safe
 from pyv_fleet.core import views
 
 
@@ -14,6 +14,11 @@ class Records(Transport):
     def alerts(self) -> Iterator[views.AlertView]:
         """All alerts, the newest first."""
         yield from self.pages("/v1/alerts", views.Page[views.AlertView], {})
+
+    def acknowledge(self, alert_id: str, reason: str) -> views.AlertView:
+        """An emergency was seen."""
+        body = views.AlertVerb(reason=reason)
+        return self.send("POST", f"/v1/alerts/{safe(alert_id)}/acknowledge", body, views.AlertView)
 
     def audit(self) -> Iterator[views.AuditView]:
         """All acts, the newest first."""

@@ -1,4 +1,4 @@
-"""What stands in the way of a rollout's next wave: approvals, its start, a freeze, a herd that is not yet through."""
+"""What stands in the way of a rollout's next wave: approvals, its start, a freeze."""
 
 from __future__ import annotations
 

@@ -96,17 +96,6 @@ class HoldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     release: str
 
 
-class Herd(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many devices may be at work on an update at once: per value of a label, or in the whole channel without one.
-
-    The controller hands out turns; see ADR 0023. A rollback waits for no turn.
-    """
-
-    at_once: Annotated[int, Meta(ge=1, le=100_000)]
-    #: such as `site`; devices without it share one group
-    label: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-
-
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one rollout says of a policy's terms; none = as the policy says. `resolved` gives all of them."""
 

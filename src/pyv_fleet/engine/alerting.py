@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.views import AlertView, Page
-from pyv_fleet.core.words import AlertState
+from pyv_fleet.core.views import AlertVerb, AlertView, Page
+from pyv_fleet.core.words import AlertName, AlertState
+from pyv_fleet.engine.audit import AuditLog
+from pyv_fleet.engine.errors import Conflict, NotFound
 from pyv_fleet.engine.ground import Ground, rfc3339, rfc3339_or_none
 from pyv_fleet.store import alerts
 from pyv_fleet.store.alerts import AlertRecord
@@ -54,6 +56,24 @@ class Alerting:
         if done:
             self._ground.changes.ring("alerts")
         return done
+
+    async def acknowledge(self, alert_id: str, verb: AlertVerb, actor: str, audit: AuditLog) -> AlertView:
+        """A person has seen an emergency: it is over. The same again changes nothing.
+
+        NotFound; Conflict for any other alert: those end with their cause.
+        """
+        async with self._ground.database.begin() as connection:
+            found = await alerts.get(connection, alert_id)
+            if found is None:
+                raise NotFound("no such alert", alert_id)
+            if found.name != AlertName.EMERGENCY:
+                raise Conflict("it ends with its cause", f"{found.name} is resolved when it no longer holds")
+            if await self.resolve(connection, found.name, found.subject):
+                await audit.record(
+                    connection, actor=actor, act="alert.acknowledge", subject=alert_id, reason=verb.reason
+                )
+            after = await alerts.get(connection, alert_id) or found
+        return view_of(after)
 
     async def page(self, after: str | None, limit: int) -> Page[AlertView]:
         """All alerts, newest first."""

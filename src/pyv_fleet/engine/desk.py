@@ -11,6 +11,7 @@ from cryptography import x509
 
 from pyv_fleet.core.keys import KeyMade, KeySpec
 from pyv_fleet.core.views import (
+    AlertVerb,
     AlertView,
     AttentionView,
     AuditView,
@@ -350,6 +351,10 @@ class Desk:
     async def alerts(self, after: str | None, limit: int) -> Page[AlertView]:
         """All, newest first."""
         return await self._parts.alerting.page(after, limit)
+
+    async def acknowledge(self, alert_id: str, verb: AlertVerb, actor: str) -> AlertView:
+        """A person has seen an emergency; NotFound, Conflict."""
+        return await self._parts.alerting.acknowledge(alert_id, verb, actor, self._parts.audit)
 
     async def audit(self, after: str | None, limit: int) -> Page[AuditView]:
         """The log, newest first."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.differences import Change, changes_between
 from pyv_fleet.core.estimate import planned_finish
-from pyv_fleet.core.policy import Freeze, Herd
+from pyv_fleet.core.policy import Freeze
 from pyv_fleet.core.verdict import budgeted
 from pyv_fleet.core.views import CheckView, DiffView, PlanView, PlanWaveView
 from pyv_fleet.core.waves import Line, members, resolve
@@ -177,15 +177,8 @@ def _disk(known: Sequence[Known], bundle_bytes: int) -> CheckView:
 
 
 def _bandwidth(draft: Draft, sizes: tuple[int, int]) -> CheckView:
-    herd = None if draft.channel.herd is None else msgspec.convert(draft.channel.herd, Herd)
-    each, total = sum(sizes), sum(sizes) * len(draft.devices)
-    if herd is None:
-        good, pace = (
-            sizes[1] == 0 or draft.terms.spread_seconds > 0,
-            f"spread over {draft.terms.spread_seconds} s a wave",
-        )
-    else:
-        good, pace = True, f"{herd.at_once} at once{f' per {herd.label}' if herd.label else ''}"
+    each, total, spread = sum(sizes), sum(sizes) * len(draft.devices), draft.terms.spread_seconds
+    good, pace = sizes[1] == 0 or spread > 0, f"spread over {spread} s a wave"
     return CheckView(name="bandwidth", good=good, detail=f"{each:,} bytes a device, {total:,} in all, {pace}")
 
 

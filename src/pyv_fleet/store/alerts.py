@@ -31,6 +31,11 @@ async def open_one(connection: AsyncConnection, name: str, subject: str) -> Aler
     return await one(connection, select(alerts).where(this), AlertRecord)
 
 
+async def get(connection: AsyncConnection, alert_id: str) -> AlertRecord | None:
+    """One alert."""
+    return await one(connection, select(alerts).where(alerts.c.id == alert_id), AlertRecord)
+
+
 async def all_open(connection: AsyncConnection) -> list[AlertRecord]:
     """Everything that holds, oldest first."""
     query = select(alerts).where(alerts.c.state == AlertState.FIRING.value).order_by(alerts.c.id)

@@ -27,7 +27,6 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     freezes: list[dict[str, Any]] = []
     hold_outs: list[dict[str, Any]] = []
-    herd: dict[str, Any] | None = None
     last_good: str | None = None
     created_at: int = 0
 

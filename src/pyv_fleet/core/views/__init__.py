@@ -18,7 +18,7 @@ from pyv_fleet.core.views.groups import GroupBody, GroupMemberView, GroupSpec, G
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
-from pyv_fleet.core.views.records import AlertView, AuditView
+from pyv_fleet.core.views.records import AlertVerb, AlertView, AuditView
 from pyv_fleet.core.views.releases import (
     PromoteBody,
     ReleaseUpload,
@@ -48,6 +48,7 @@ from pyv_fleet.core.views.rollouts import (
 from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
 
 __all__ = [
+    "AlertVerb",
     "AlertView",
     "AnalysisView",
     "AssignmentView",

@@ -6,6 +6,7 @@ import datetime as dt
 
 import msgspec
 
+from pyv_fleet.core.views.page import Reason
 from pyv_fleet.core.words import AlertState
 
 
@@ -20,6 +21,12 @@ class AlertView(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool
     raised_at: dt.datetime
     resolved_at: dt.datetime | None
+
+
+class AlertVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /v1/alerts/{id}/acknowledge."""
+
+    reason: Reason
 
 
 class AuditView(msgspec.Struct, frozen=True, kw_only=True):

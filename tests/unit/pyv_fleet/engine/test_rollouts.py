@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from pyv_fleet.core.policy import Freeze, HoldOut
-from pyv_fleet.core.views import RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import AuthScope
+from pyv_fleet.core.views import AlertVerb, RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AlertName, AlertState, AuthScope
+from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Forbidden, Invalid, NotFound
 from pyv_fleet.store import alerts, channels, rollouts, status
 from pyv_fleet.store import orders as directives
@@ -565,6 +566,9 @@ def test_an_emergency_is_an_admin_s_and_everybody_is_told(tmp_path: Path) -> Non
         await stage.obey()
         assert await stage.running() == {"1.1": 4}
         assert any("without a canary: zero day" in alarm for alarm in await alarms(stage))
+        (alert,) = [one for one in (await stage.alerting.page(None, 9)).items if one.name == AlertName.EMERGENCY]
+        seen = await stage.alerting.acknowledge(alert.id, AlertVerb(reason="seen"), "eve", AuditLog(stage.ground))
+        assert (seen.state, await alarms(stage)) == (AlertState.RESOLVED, [])
 
     play(tmp_path, scene)
 

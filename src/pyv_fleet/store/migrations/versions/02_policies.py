@@ -1,4 +1,4 @@
-"""policies; a channel's policy, freezes, hold-outs and herd; a rollout's waves with terms of their own"""
+"""policies; a channel's policy, freezes and hold-outs; a rollout's waves with terms of their own"""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ def upgrade() -> None:
     op.add_column("channels", sa.Column("policy", sa.String(length=64), nullable=True))
     op.add_column("channels", sa.Column("freezes", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("channels", sa.Column("hold_outs", sa.JSON(), nullable=False, server_default="[]"))
-    op.add_column("channels", sa.Column("herd", sa.JSON(none_as_null=True), nullable=True))
     op.add_column("waves", sa.Column("idle", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("waves", sa.Column("counted_from", sa.BigInteger(), nullable=True))
     op.add_column("wave_members", sa.Column("boot", sa.BigInteger(), nullable=True))
