@@ -31,7 +31,7 @@ def up(tmp_path: Path) -> Iterator[Controller]:
 def roll_out(up: Controller, version: str, channel: str = "stable") -> None:
     first = said(up, "channel", "show", channel)["golden"] is None
     waves = ("--wave", "100%") if first else ("--wave", "1", "--wave", "100%")
-    words = ("--reason", "a test", *waves, "--soak", "0", "--timeout", "60")
+    words = ("--reason", "a test", *waves, "--soak", "1", "--timeout", "60")
     up.cli("rollout", "create", "--channel", channel, "--release", version, *words)
 
 
@@ -129,7 +129,7 @@ def test_devices_that_hold_what_neither_store_nor_broker_know_keep_it_until_a_pe
         status = said(up, "fleet", "status")
         assert any("rollback --channel stable" in one for one in status["alerts"])
         up.cli("channel", "set", "stable", "--beat-seconds", "3", code=6)
-        up.cli("rollout", "create", "--channel", "stable", "--release", "1.2", "--reason", "x", "--soak", "0", code=6)
+        up.cli("rollout", "create", "--channel", "stable", "--release", "1.2", "--reason", "x", "--soak", "1", code=6)
         assert set(versions(up).values()) == {"1.1"}
         words = ("rollback", "--to", "1.1", "--all", "--reason", "it runs that", "--yes", "--expect-count", "3")
         up.cli(*words, "--timeout", "30")

@@ -133,7 +133,7 @@ def test_a_controller_killed_in_the_middle_of_a_rollback_has_everybody_acknowled
         states = [provisioned(up, f"back-{number}") for number in range(2)]
         with agents(*states):
             roll_out(up, "1.1", "--wave", "100%", "--soak", "0", "--timeout", "60")
-            roll_out(up, "1.2", "--wave", "1", "--wave", "100%", "--soak", "0", "--timeout", "60")
+            roll_out(up, "1.2", "--wave", "1", "--wave", "100%", "--soak", "1", "--timeout", "60")
             begun = up.client().rollback(RollbackSpec(to="1.1", all=True, reason="test"))
             kill_and_start(up)
             until(lambda: up.client().rollback_status(begun.id).acknowledged == 2, within=60, what="both acknowledged")

@@ -38,7 +38,7 @@ def versions(up: Controller) -> dict[str, str | None]:
 def roll_out(up: Controller, version: str, *waves: str) -> None:
     words = [word for wave in waves for word in ("--wave", wave)]
     up.cli("rollout", "create", "--channel", "stable", "--release", version, "--reason", "a test", *words,
-           "--soak", "0", "--timeout", "60")  # fmt: skip
+           "--soak", "1", "--timeout", "60")  # fmt: skip
 
 
 def agent(up: Controller, stack: ExitStack, serial: str) -> None:
