@@ -159,7 +159,7 @@ def terms_of(record: ChannelRecord) -> ChannelBody:
 async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: ChannelBody) -> ChannelRecord:
     """The record under new terms. NotFound for a policy or release that is not there, Invalid for an empty freeze."""
     if body.policy is not None and await policies.get(connection, body.policy) is None:
-        raise NotFound("no such policy", f"{body.policy!r}; make it with: pyv-fleet apply -f FILE")
+        raise NotFound("no such policy", f"{body.policy!r}; make it with: pyv-fleet policy set NAME FILE")
     for freeze in body.freezes:
         if freeze.ends_at <= freeze.begins_at:
             raise Invalid("freezes", "one ends before it begins", (f"freezes: ends at {freeze.ends_at}",))

@@ -81,7 +81,7 @@ def _changed(before: PolicyRecord | None, after: dict[str, object]) -> str:
 async def _known(connection: AsyncConnection, name: str) -> PolicyRecord:
     found = await policies.get(connection, name)
     if found is None:
-        raise NotFound("no such policy", f"{name!r}; make it with: pyv-fleet apply -f FILE")
+        raise NotFound("no such policy", f"{name!r}; make it with: pyv-fleet policy set NAME FILE")
     return found
 
 
