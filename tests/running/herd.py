@@ -38,7 +38,7 @@ COME_BACK_SECONDS: Final = 180.0
 KILLS_AN_UPDATE_MAX: Final = 3
 
 
-_VERSION: Final = '        return version("pyvorin-fleet")'
+_VERSION: Final = "return name.removeprefix(_BEFORE).removesuffix(_AFTER)"
 _PATIENT: Final = Budgets(
     failed_permyriad=10_000, reverted_permyriad=10_000, unhealthy_permyriad=10_000, lost_permyriad=10_000
 )
@@ -129,7 +129,7 @@ class Herd:
         self.releases = {"c1": (5.0, ""), "c2": (6.0, ""), "b1": (7.0, "+one"), "b2": (8.0, "+two")}
         for version, (interval, mark) in self.releases.items():
             saying = f'{_VERSION} + "{mark}"'
-            changes = {"pyv_edge_agent/main.py": (_VERSION, saying)}
+            changes = {"pyv_edge_agent/installed.py": (_VERSION, saying)}
             release(running, version, interval, agent_bundle(folder / version, changes) if mark else None)
         #: the process that forks them
         self.shepherd = 0

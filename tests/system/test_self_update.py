@@ -15,9 +15,10 @@ from running.controller import Controller, controller
 from running.demo import until
 from running.self_update import KeptAlive, agent_bundle, order, release
 
-MAIN = "pyv_edge_agent/main.py"
 ENTRY = "pyv_edge_agent/__main__.py"
-VERSION = ('        return version("pyvorin-fleet")', '        return version("pyvorin-fleet") + "+{}"')
+INSTALLED = "pyv_edge_agent/installed.py"
+_SAID = "return name.removeprefix(_BEFORE).removesuffix(_AFTER)"
+VERSION = (_SAID, _SAID + ' + "+{}"')
 AT_IMPORT = '"""`python -m pyv_edge_agent`'
 Changes = Mapping[str, tuple[str, str]]
 
@@ -114,9 +115,9 @@ def site(running: Controller, request: pytest.FixtureRequest) -> Iterator[Site]:
 
 def test_new_code_runs_and_the_code_before_comes_back_with_its_release(site: Site, tmp_path: Path) -> None:
     before = site.settle_on("1")["agent_version"]
-    site.release("2", 6.0, agent_bundle(tmp_path / "a", {MAIN: (VERSION[0], VERSION[1].format("two"))}))
+    site.release("2", 6.0, agent_bundle(tmp_path / "a", {INSTALLED: (VERSION[0], VERSION[1].format("two"))}))
     assert site.settle_on("2")["agent_version"] == f"{before}+two"
-    site.release("3", 7.0, agent_bundle(tmp_path / "b", {MAIN: (VERSION[0], VERSION[1].format("three"))}))
+    site.release("3", 7.0, agent_bundle(tmp_path / "b", {INSTALLED: (VERSION[0], VERSION[1].format("three"))}))
     assert site.settle_on("3")["agent_version"] == f"{before}+three"
     site.agent.kill()
     assert site.settle_on("3")["agent_version"] == f"{before}+three", "it starts on it again"
@@ -173,7 +174,7 @@ def test_new_code_that_fills_the_disk_gives_way_to_the_code_before(running: Cont
 
 def test_a_launcher_that_forgot_everything_finds_back_to_what_is_committed(site: Site, tmp_path: Path) -> None:
     before = site.settle_on("1")["agent_version"]
-    site.release("2", 6.0, agent_bundle(tmp_path / "a", {MAIN: (VERSION[0], VERSION[1].format("two"))}))
+    site.release("2", 6.0, agent_bundle(tmp_path / "a", {INSTALLED: (VERSION[0], VERSION[1].format("two"))}))
     site.settle_on("2")
     (site.agent.state / "launch").unlink()
     site.agent.kill()
