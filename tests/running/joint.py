@@ -25,6 +25,7 @@ from pyv_fleet.broker.fetch import Mosquitto
 from pyv_fleet.broker.mosquitto import ManagedBroker
 from pyv_fleet.broker.settings import BrokerSettings, Identity
 from pyv_fleet.core.views import TokenSpec
+from pyv_fleet.core.words import CatchUp
 from pyv_fleet.engine.assembly import Engine, Surroundings, assemble, found_fleet
 from pyv_fleet.engine.desk import Addresses, Desk
 from pyv_fleet.engine.ground import Ground
@@ -222,7 +223,7 @@ async def controller(
         )
         await engine.desk.put_trust(1, make_root(place.trust_terms(1), [root_key]), "test")
         async with engine.running(way(link)):
-            await until(lambda: engine.ear.open)
+            await until(lambda: engine.ear.open and engine.catching_up.progress.stage is CatchUp.DONE, seconds=30)
             yield place
     finally:
         await database.close()

@@ -47,7 +47,7 @@ def simulated(
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        until(lambda: (folder / "ready").exists(), within=60, what="the simulated devices have enrolled")
+        until(lambda: (folder / "ready").exists(), within=60 + count, what="the simulated devices have enrolled")
         yield process
     finally:
         process.terminate()

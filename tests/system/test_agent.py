@@ -62,7 +62,7 @@ class Running:
     def presence(self) -> dict[str, Any]:
         topic = topics.presence(self.subject.device_id)
         said = [data for name, data in list(self.subject.carrier.said) if name == topic]
-        found: dict[str, Any] = json.loads(said[-1])
+        found: dict[str, Any] = json.loads(said[-1]) if said else {"state": None}
         return found
 
     def cli(self, *words: str, code: int | None = 0) -> str:
@@ -90,7 +90,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_sigterm_ends_it_within_five_seconds_with_a_goodbye_and_exit_0(running: Running) -> None:
     process = running.start()
     running.up()
-    assert running.presence()["state"] == "online"
+    until(lambda: running.presence()["state"] == "online", within=15, what="its birth")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=5) == 0
     until(lambda: running.presence()["state"] == "offline", within=2, what="its goodbye")

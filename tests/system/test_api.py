@@ -13,9 +13,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pyv_fleet.core.views import TokenSpec
+from pyv_fleet.client import FleetClient, Refused
+from pyv_fleet.core.release import build_release
+from pyv_fleet.core.views import ReleaseUpload, TokenSpec
+from pyv_fleet.trust.signing import sign_release
 from pyvorin_edge.report import Join
+from pyvorin_edge.vocabulary import ConfigFormat
 from running.controller import Controller, controller, found, start
 from running.demo import BIN, until
 
@@ -118,25 +123,21 @@ def test_a_release_is_taken_once_and_a_version_means_one_thing(running: Controll
 
 
 def test_what_is_senseless_is_refused_by_the_api_too(running: Controller, tmp_path: Path) -> None:
-    config, built, signed = tmp_path / "config.toml", tmp_path / "built", tmp_path / "signed"
+    config = tmp_path / "config.toml"
     config.write_bytes(b"[health]\nport = 99999999\n")
-    build = ("release", "build", "--version", "7.1", "--config", str(config), "--out", str(built))
-    running.cli(*build, code=1)
-    running.cli(*build, "--skip-validation")
-    running.cli("release", "sign", str(built), "--out", str(signed))
-    said = running.cli("release", "publish", str(signed), "--config", str(config), code=1)
+    create = ("release", "create", "--version", "7.1", "--config", str(config))
+    running.cli(*create, code=1)
+    said = running.cli(*create, "--skip-validation", code=1)
     assert "/health/port" in said.stderr
     running.cli("release", "show", "7.1", code=5)
 
 
-def test_a_release_by_another_key_is_refused(running: Controller, tmp_path: Path) -> None:
-    config, built, signed, key = (tmp_path / name for name in ("config.toml", "built", "signed", "key"))
-    config.write_bytes(CONFIG)
-    key.write_text("07" * 32)
-    key.chmod(0o600)
-    running.cli("release", "build", "--version", "7.2", "--config", str(config), "--out", str(built))
-    running.cli("release", "sign", str(built), "--key", str(key), "--out", str(signed))
-    running.cli("release", "publish", str(signed), "--config", str(config), code=1)
+def test_a_release_by_another_key_is_refused(running: Controller) -> None:
+    stranger = Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
+    with FleetClient.at(running.operator) as client:
+        release = build_release(CONFIG, fleet=client.fleet().name, version="7.2", format=ConfigFormat.TOML)
+        with pytest.raises(Refused, match="not signed by the release role"):
+            client.publish_release(ReleaseUpload(envelope=sign_release(release, stranger), blob=CONFIG))
     running.cli("release", "show", "7.2", code=5)
 
 

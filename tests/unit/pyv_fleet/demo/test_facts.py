@@ -67,7 +67,7 @@ def _facts() -> DemoFacts:
 def _parse(command: click.Command, words: list[str]) -> None:
     """Walk down to the command itself and let it read its options; click raises for what it does not know."""
     context = click.Context(command)
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and not words[0].startswith("-"):
         inner = command.get_command(context, words.pop(0))
         assert inner is not None
         command = inner

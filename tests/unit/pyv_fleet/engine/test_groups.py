@@ -244,7 +244,7 @@ def test_values_wait_while_the_members_channel_rolls_out(tmp_path: Path) -> None
     async def scene(members: Members) -> None:
         await members.place.release("2.0", CONFIG + b"# new\n", open_pointers=("/logging",))
         spec = RolloutSpec(channel="stable", release="2.0", reason="x")
-        await members.place.desk.create_rollout(spec, "op")
+        await members.place.desk.create_rollout(spec, "op", None)
         await put(members.place, values=DEBUG)
         await members.tick(100)
         view = await members.place.desk.groups.get("sites")
