@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from pyv_edge_agent import launch
 from pyv_edge_agent.control import ControlError, ask
+from pyv_fleet.client import Conflict
 from pyv_fleet.core.views import Budgets, ChannelBody, RolloutSpec
 from running.controller import Controller
 from running.demo import ROOT
@@ -175,7 +176,19 @@ class Herd:
                 channel=state.name, release=version, waves=("100%",), soak_seconds=0, budgets=_PATIENT,
                 supersede=True, reason="a test",
             )  # fmt: skip
-            self._client.create_rollout(spec)
+            self._create(spec)
+
+    def _create(self, spec: RolloutSpec) -> None:
+        """The rollout before may not know yet that its device has come to it: then this one is asked for again."""
+        ends = time.monotonic() + 60
+        while True:
+            try:
+                self._client.create_rollout(spec)
+                return
+            except Conflict:
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(0.2)
 
     def _kill_within(self, seconds: float) -> None:
         began = time.monotonic()
