@@ -9,9 +9,9 @@ import click
 
 from pyv_fleet.cli.filters import reason_option
 from pyv_fleet.cli.output import Column, show_list, show_one
-from pyv_fleet.cli.rollout_follow import ENDS, FIELDS, follow_rollout
+from pyv_fleet.cli.rollout_follow import FIELDS, follow_rollout
 from pyv_fleet.cli.rollout_spec import spec_of, spec_options
-from pyv_fleet.cli.session import Exit, Session, with_session
+from pyv_fleet.cli.session import Session, with_session
 from pyv_fleet.core.words import RolloutAct
 
 if TYPE_CHECKING:
@@ -274,4 +274,3 @@ _DIFFS: Final = (
     Column("bundle", lambda d: d.bundle),
     Column("among them", lambda d: d.device_ids[:3]),
 )
-__all__ = ["ENDS", "Exit", "group"]

@@ -70,7 +70,7 @@ def follow_rollout(session: Session, rollout_id: str, timeout: float) -> None:
     session.leave(ENDS[seen.state])
 
 
-def line_of(seen: RolloutView, now: dt.datetime | None = None) -> tuple[str, int, int]:
+def line_of(seen: RolloutView) -> tuple[str, int, int]:
     """What is said of it now, how many devices have it, and of how many."""
     if not seen.waves:
         return str(seen.state), 0, 1

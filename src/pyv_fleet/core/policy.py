@@ -85,7 +85,7 @@ class Freeze(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def holds_at(self, now_ms: int) -> bool:
         """Whether it is frozen then (Unix ms)."""
-        return _ms(self.begins_at) <= now_ms < _ms(self.ends_at)
+        return unix_ms(self.begins_at) <= now_ms < unix_ms(self.ends_at)
 
 
 class HoldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,6 +141,11 @@ def wave_terms(one: WaveTerms | str) -> WaveTerms:
         raise PolicyError(f"wave {one!r}: {why}") from None
 
 
+def unix_ms(moment: dt.datetime) -> int:
+    """A moment as orders and the store keep it."""
+    return int(moment.timestamp() * 1000)
+
+
 def _said(whole: str, word: str) -> dict[str, object]:
     name, _, value = word.partition("=")
     if word == "approve":
@@ -153,7 +158,3 @@ def _said(whole: str, word: str) -> dict[str, object]:
     except ValueError:
         raise PolicyError(f"wave {whole!r}: {word!r} has no number") from None
     raise PolicyError(f"wave {whole!r}: {word!r} is none of soak=SECONDS, success=PERCENT, approve")
-
-
-def _ms(moment: dt.datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -145,11 +145,13 @@ class Effects:
 
 async def everybody(connection: AsyncConnection, at: Rollout) -> bool:
     """Whether the wave that is next is every device of the channel, whatever its written form."""
+    if at.last_wave:
+        return True
     plan, records = at.plan, await rollouts.waves_of(connection, at.plan.id)
     devices = await population(connection, await known_channel(connection, plan.channel))
     lines = lines_of(records)[: at.wave]
     line = resolve(parse_cohort(records[at.wave].cohort), devices, plan.salt, lines)
-    return at.last_wave or len(members([*lines, line], devices, plan.salt)) >= len(devices)
+    return len(members([*lines, line], devices, plan.salt)) >= len(devices)
 
 
 def baseline_rule(plan: Plan) -> Rule | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.policy import DEFAULT, HoldOut, Policy, PolicyError, resolved, wave_terms
+from pyv_fleet.core.policy import DEFAULT, HoldOut, Policy, PolicyError, resolved, unix_ms, wave_terms
 from pyv_fleet.core.rollout import Plan, PlannedWave
 from pyv_fleet.core.views import RolloutSpec
 from pyv_fleet.core.waves import (
@@ -48,26 +49,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     cohorts: tuple[Cohort, ...]
     waves: tuple[PlannedWave, ...]
     devices: tuple[DeviceRecord, ...]
-
-    @property
-    def population(self) -> list[Candidate]:
-        """The devices as waves see them."""
-        return [Candidate(device.device_id, device.labels) for device in self.devices]
-
-    @property
-    def digest(self) -> str:
-        """Of all that decides which device gets what: another one means that the fleet or the release changed."""
-        said = {
-            "channel": self.channel.name,
-            "generation": self.generation,
-            "release": self.release.digest,
-            "attempt": self.release.attempt,
-            "baseline": None if self.baseline is None else self.baseline.digest,
-            "terms": self.terms,
-            "hold_outs": self.channel.hold_outs,
-            "devices": sorted((one.device_id, sorted(one.labels.items()), one.overlay_digest) for one in self.devices),
-        }
-        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+    #: the devices as waves see them
+    population: tuple[Candidate, ...]
+    #: of all that decides which device gets what: another one means that the fleet or the release changed
+    digest: str
 
     @property
     def salt(self) -> str:
@@ -94,16 +79,20 @@ async def draft_of(connection: AsyncConnection, trust: Trust, spec: RolloutSpec,
         )
     current = await directives.current(connection, spec.channel)
     cohorts, waves = _waves(terms)
+    generation = 0 if current is None else current.generation
+    found = tuple(await followers(connection, channel))
     draft = Draft(
         spec=spec,
         channel=channel,
-        generation=0 if current is None else current.generation,
+        generation=generation,
         terms=terms,
         release=release,
         baseline=baseline,
         cohorts=cohorts,
         waves=waves,
-        devices=tuple(await followers(connection, channel)),
+        devices=found,
+        population=tuple(Candidate(device.device_id, device.labels) for device in found),
+        digest=_digest(channel, generation, terms, release, baseline, found),
     )
     _refuse_waves(draft)
     _refuse_closed_overlays(draft)
@@ -134,7 +123,7 @@ def plan_of(draft: Draft, rollout_id: str, attempt: int, actor: str, now_ms: int
         on_bad=terms.on_bad,
         on_abort=terms.on_abort,
         approvals=terms.approvals,
-        start_at=None if spec.start_at is None else int(spec.start_at.timestamp() * 1000),
+        start_at=None if spec.start_at is None else unix_ms(spec.start_at),
         emergency=spec.emergency,
         alone=len(draft.devices) == 1,
     )
@@ -208,6 +197,27 @@ async def _baseline(connection: AsyncConnection, spec: RolloutSpec, replaced: Pl
     if replaced is not None:
         return None if replaced.baseline is None else await known_release(connection, replaced.baseline)
     return await known_release(connection, current.rules[-1].release)
+
+
+def _digest(
+    channel: ChannelRecord,
+    generation: int,
+    terms: Policy,
+    release: ReleaseRecord,
+    baseline: ReleaseRecord | None,
+    found: Sequence[DeviceRecord],
+) -> str:
+    said = {
+        "channel": channel.name,
+        "generation": generation,
+        "release": release.digest,
+        "attempt": release.attempt,
+        "baseline": None if baseline is None else baseline.digest,
+        "terms": terms,
+        "hold_outs": channel.hold_outs,
+        "devices": sorted((one.device_id, sorted(one.labels.items()), one.overlay_digest) for one in found),
+    }
+    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
 
 
 def _waves(terms: Policy) -> tuple[tuple[Cohort, ...], tuple[PlannedWave, ...]]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.differences import Change, changes_between
 from pyv_fleet.core.estimate import planned_finish
-from pyv_fleet.core.policy import Freeze
+from pyv_fleet.core.policy import Freeze, unix_ms
 from pyv_fleet.core.verdict import budgeted
 from pyv_fleet.core.views import CheckView, DiffView, PlanView, PlanWaveView
 from pyv_fleet.core.waves import Line, members, resolve
@@ -37,7 +37,7 @@ async def preview(connection: AsyncConnection, draft: Draft, now_ms: int) -> Pla
     bundle = release_of(draft.release).bundle
     sizes = (release_of(draft.release).config.size, 0 if bundle is None else bundle.size)
     checks = [*_checks(draft, list(known.values()), waves, sizes, now_ms), await _left_out(connection, draft)]
-    begins = max(now_ms, 0 if draft.spec.start_at is None else int(draft.spec.start_at.timestamp() * 1000))
+    begins = max(now_ms, 0 if draft.spec.start_at is None else unix_ms(draft.spec.start_at))
     return PlanView(
         digest=draft.digest,
         channel=draft.channel.name,

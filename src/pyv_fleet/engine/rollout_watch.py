@@ -39,8 +39,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     #: what became of its members, by id, once it is judged
     outcomes: dict[str, str] = {}
     event: Event | None = None
-    #: what keeps the next wave from opening; none = nothing
-    waits: str | None = None
     changed: bool = False
 
 
@@ -53,6 +51,8 @@ class Watch:
         self._touched: set[str] = set()
         self._next: dict[str, int] = {}
         self._golden: dict[tuple[str, str], str | None] = {}
+        #: by release and baseline
+        self._other_code: dict[tuple[str, str | None], bool] = {}
 
     def touch(self, channel_names: Iterable[str]) -> None:
         """Something of these channels changed."""
@@ -89,7 +89,7 @@ class Watch:
         at = machine_of(record)
         waves = await rollouts.waves_of(connection, record.id)
         stored = waves[at.wave]
-        terms = await _terms(connection, at)
+        terms = await self._terms(connection, at)
         members = await self._facts(connection, at, at.wave)
         wave, tally = judge(wave_of(stored), terms, members, now)
         wave, seen = await self._analyses.joined(connection, at.plan, waves, wave, terms, now)
@@ -103,11 +103,11 @@ class Watch:
         """The wave before may still turn bad; else the next one opens as soon as nothing stands in its way."""
         at = machine_of(record)
         if at.opened:
-            late = relapse(await _terms(connection, at), await self._facts(connection, at, at.wave - 1), now)
+            late = relapse(await self._terms(connection, at), await self._facts(connection, at, at.wave - 1), now)
             if late is not None:
                 return Found(record=record, event=WaveBad(at=now, because=late), changed=True)
         waits = await obstacle_of(connection, at, now)
-        return Found(record=record, waits=waits, changed=waits is None or waits != at.because)
+        return Found(record=record, changed=waits is None or waits != at.because)
 
     async def _facts(self, connection: AsyncConnection, at: Rollout, number: int) -> list[Facts]:
         plan = at.plan
@@ -118,6 +118,34 @@ class Watch:
             for member in members
             if (one := known.get(member.device_id)) is not None
         ]
+
+    async def _terms(self, connection: AsyncConnection, at: Rollout) -> Terms:
+        plan, channel = at.plan, await channels.get(connection, at.plan.channel)
+        pace = (
+            Pace()
+            if channel is None
+            else Pace(beat_seconds=channel.beat_seconds, report_seconds=channel.report_seconds)
+        )
+        return Terms(
+            release=plan.release,
+            attempt=at.attempt,
+            budgets=plan.budgets,
+            soak_seconds=at.planned.soak_seconds,
+            deadline_seconds=plan.deadline_seconds,
+            lost_seconds=lost_after_seconds(pace) if plan.silent_seconds is None else plan.silent_seconds,
+            success_permyriad=at.planned.success_permyriad,
+            deferred_seconds=plan.deferred_seconds,
+            other_code=await self._brings_other_code(connection, plan.release, plan.baseline),
+            skipped=frozenset(at.skipped),
+        )
+
+    async def _brings_other_code(self, connection: AsyncConnection, release: str, baseline: str | None) -> bool:
+        """Remembered: what a release names never changes."""
+        key = (release, baseline)
+        if key not in self._other_code:
+            new, old = [await _bundle(connection, digest) for digest in key]
+            self._other_code[key] = new is not None and new != old
+        return self._other_code[key]
 
     async def _golden_hash(self, connection: AsyncConnection, release: str, known: Known) -> str | None:
         """Remembered: a hash of (release, overlay) never changes."""
@@ -153,24 +181,6 @@ async def _look_at_return(connection: AsyncConnection, record: RolloutRecord, no
     said += f", {len(away)} {be}" if away else ""
     said += f", {missing[0].device.device_id} is not" if missing else ""
     return Found(record=record, event=AllBack(at=now, because=said), changed=True)
-
-
-async def _terms(connection: AsyncConnection, at: Rollout) -> Terms:
-    plan, channel = at.plan, await channels.get(connection, at.plan.channel)
-    pace = Pace() if channel is None else Pace(beat_seconds=channel.beat_seconds, report_seconds=channel.report_seconds)
-    bundles = [await _bundle(connection, digest) for digest in (plan.release, plan.baseline)]
-    return Terms(
-        release=plan.release,
-        attempt=at.attempt,
-        budgets=plan.budgets,
-        soak_seconds=at.planned.soak_seconds,
-        deadline_seconds=plan.deadline_seconds,
-        lost_seconds=lost_after_seconds(pace) if plan.silent_seconds is None else plan.silent_seconds,
-        success_permyriad=at.planned.success_permyriad,
-        deferred_seconds=plan.deferred_seconds,
-        other_code=bundles[0] is not None and bundles[0] != bundles[1],
-        skipped=frozenset(at.skipped),
-    )
 
 
 async def _bundle(connection: AsyncConnection, digest: str | None) -> BundleRef | None:

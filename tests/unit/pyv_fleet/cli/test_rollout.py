@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyv_fleet.cli.rollout import ENDS
+from pyv_fleet.cli.rollout_follow import ENDS
 from pyv_fleet.core.rollout import MOVES
 from pyv_fleet.core.views import Budgets, RolloutSpec
 from pyv_fleet.core.words import RolloutState
