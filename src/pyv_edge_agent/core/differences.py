@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from pyvorin_edge.config.redaction import REDACTED, redact
+from pyvorin_edge.config.redaction import redact, shown_at
 
 VALUE_LETTERS_MAX: Final = 200
-_ABSENT: Final = object()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,23 +28,8 @@ def changes(applied: Any, live: Any, paths: Iterable[str]) -> tuple[Change, ...]
 
 
 def _text(document: Any, path: str) -> str | None:
-    value = _at(document, path)
-    if value is _ABSENT:
+    value = shown_at(document, path)
+    if value is None:
         return None
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= VALUE_LETTERS_MAX else f"{text[:VALUE_LETTERS_MAX]}…"
-
-
-def _at(document: Any, path: str) -> Any:
-    """The value at a JSON Pointer; what lies below a hidden value is hidden."""
-    for part in path.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if document == REDACTED:
-            return REDACTED
-        if isinstance(document, dict) and key in document:
-            document = document[key]
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return _ABSENT
-    return _ABSENT if document is None else document

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from pyvorin_edge.config.redaction import redact
+from pyvorin_edge.config.redaction import redact, shown_at
 from pyvorin_edge.drift import differing_paths
 
 SECRET_CHANGED: Final = "secret changed"
+_ABSENT: Final = object()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +36,5 @@ def _change(pointer: str, before: Any, after: Any) -> Change:
 
 
 def _text_at(document: Any, pointer: str) -> str | None:
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict) and key in document:
-            document = document[key]
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return json.dumps(document, sort_keys=True)
+    value = shown_at(document, pointer, _ABSENT)
+    return None if value is _ABSENT else json.dumps(value, sort_keys=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pyvorin_edge.config.redaction import REDACTED, redact
+from pyvorin_edge.config.redaction import redact, shown_at
 from pyvorin_edge.drift import differing_paths
 from pyvorin_edge.orders import Release
 
@@ -39,32 +39,17 @@ def differences(before: Side, after: Side) -> tuple[Difference, ...]:
 def _config(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Difference]:
     old, new = redact(before), redact(after)
     for pointer in differing_paths(before, after):
-        yield Difference("config", pointer, _shown(old, pointer), _shown(new, pointer))
+        yield Difference("config", pointer, shown_at(old, pointer), shown_at(new, pointer))
 
 
 def _terms(before: Release, after: Release) -> Iterator[Difference]:
     for of in ("bundle", "gate"):
         old, new = (msgspec.to_builtins(getattr(one, of)) for one in (before, after))
         for pointer in differing_paths(old, new):
-            yield Difference(of, pointer, _shown(old, pointer), _shown(new, pointer))
+            yield Difference(of, pointer, shown_at(old, pointer), shown_at(new, pointer))
     for pointer in sorted({*before.open} ^ {*after.open}):
         closed, opened = ("open", None) if pointer in before.open else (None, "open")
         yield Difference("open", pointer, closed, opened)
     for of in ("security", "floor"):
         if getattr(before, of) != getattr(after, of):
             yield Difference(of, "", getattr(before, of), getattr(after, of))
-
-
-def _shown(document: Any, pointer: str) -> Any:
-    """The value at a pointer of a redacted document; what lies within a hidden one is hidden."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if document == REDACTED:
-            return REDACTED
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document

@@ -19,7 +19,7 @@ from pyv_fleet.store.status import Filter, Known
 from pyvorin_edge.config.formats import parse
 from pyvorin_edge.config.layers import render
 from pyvorin_edge.config.problem import ConfigError
-from pyvorin_edge.config.redaction import redact
+from pyvorin_edge.config.redaction import redact, shown_at
 from pyvorin_edge.drift import differing_paths
 from pyvorin_edge.orders import Target
 from pyvorin_edge.vocabulary import ResponseOutcome, Standing, Verb
@@ -121,18 +121,6 @@ def diffs_between(golden: Any, live: Any, reported: Sequence[str]) -> tuple[Drif
     """Where two redacted documents differ, and where the device says it drifted though redaction hides it."""
     pointers = sorted({*differing_paths(golden, live), *reported})
     return tuple(
-        DriftDiff(pointer=pointer, golden=_at(golden, pointer), live=_at(live, pointer)) for pointer in pointers
+        DriftDiff(pointer=pointer, golden=shown_at(golden, pointer), live=shown_at(live, pointer))
+        for pointer in pointers
     )
-
-
-def _at(document: Any, pointer: str) -> Any:
-    """The value at a JSON Pointer; none where there is none."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document

@@ -35,6 +35,21 @@ def redact(document: Any, also: frozenset[str] = frozenset(), *, substituted: bo
     return _redact(document, "", frozenset(secret_pointers(document)) | also, substituted)
 
 
+def shown_at(document: Any, pointer: str, absent: Any = None) -> Any:
+    """The value at a JSON Pointer (RFC 6901) of a redacted document; what lies below a hidden value is hidden."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if document == REDACTED:
+            return REDACTED
+        if isinstance(document, dict) and key in document:
+            document = document[key]
+        elif isinstance(document, list) and key.isdigit() and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            return absent
+    return document
+
+
 def _secrets(value: Any, pointer: str) -> Iterator[str]:
     match value:
         case dict():

@@ -20,3 +20,8 @@ def test_a_secret_shows_no_value() -> None:
 
 def test_equal_documents_have_no_change() -> None:
     assert changes_between({"a": 5}, {"a": 5}) == ()
+
+
+def test_what_lies_below_a_hidden_value_is_a_secret_that_changed() -> None:
+    (change,) = changes_between({"auth": {"token": {"a": 1}}}, {"auth": {"token": {"a": 2}}})
+    assert (change.before, change.after) == (SECRET_CHANGED, SECRET_CHANGED)

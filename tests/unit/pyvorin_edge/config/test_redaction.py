@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyvorin_edge.config.redaction import REDACTED, is_secret_name, redact, secret_pointers
+from pyvorin_edge.config.redaction import REDACTED, is_secret_name, redact, secret_pointers, shown_at
 
 
 @pytest.mark.parametrize("name", ["api_key", "apiKey", "API-KEY", "password", "db_passwd", "token", "client_secret"])
@@ -41,3 +41,10 @@ def test_after_substitution_nothing_is_a_reference() -> None:
 
 def test_further_pointers_can_be_hidden() -> None:
     assert redact({"a": {"b": [1, 2]}}, frozenset({"/a/b/1"})) == {"a": {"b": [1, REDACTED]}}
+
+
+def test_a_value_is_found_by_its_pointer_and_below_a_hidden_one_is_hidden() -> None:
+    shown = {"a/b": [{"c": 1}], "token": REDACTED, "null": None}
+    assert shown_at(shown, "/a~1b/0/c") == 1
+    assert shown_at(shown, "/token/inner") == REDACTED
+    assert [shown_at(shown, pointer, "absent") for pointer in ("/null", "/a~1b/1", "/x")] == [None, "absent", "absent"]
