@@ -112,7 +112,7 @@ def rollback(missing: tuple[str, ...] = (), **changes: Any) -> views.RollbackVie
     fields: dict[str, Any] = {
         "id": "b-1", "state": RollbackState.STANDING if missing else RollbackState.COMPLETED, "to_version": "1.0",
         "channels": (part,), "selector": None, "reason": "it broke", "created_by": "operator", "started_at": NOW,
-        "offline": False, "devices": 2, "online": 2, "exempt": 0, "acknowledged": 2 - len(missing),
+        "devices": 2, "online": 2, "exempt": 0, "acknowledged": 2 - len(missing),
         "online_acknowledged": 2 - len(missing), "waiting": 0, "away": 0,
         "missing": tuple(returning(one) for one in missing), "missing_more": 0, "first_seconds": 0.2,
         "median_seconds": 0.3, "last_seconds": 0.4, "done": True,

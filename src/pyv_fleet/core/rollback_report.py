@@ -56,8 +56,7 @@ def _head(seen: RollbackView) -> str:
         f"# Rollback {seen.id} to {seen.to_version}",
         "",
         f"- {seen.state}: {seen.state.sentence}",
-        f"- ordered {seen.started_at.isoformat(timespec='seconds').replace('+00:00', 'Z')} by {_cell(seen.created_by)}"
-        + (", with the directive key, through the broker alone" if seen.offline else ""),
+        f"- ordered {seen.started_at.isoformat(timespec='seconds').replace('+00:00', 'Z')} by {_cell(seen.created_by)}",
         f"- reason: {_cell(seen.reason)}",
         f"- {whom(seen)}",
         f"- devices: {seen.devices}, of them online when it was ordered: {seen.online}; "

@@ -281,4 +281,3 @@ class PushStage(Word):
     SOAK = "soak", "they took it, and must stay well for a while"
     REST = "rest", "the other hosts, a few at a time"
     ENDED = "ended", "nothing more is begun"
-    ROLLED_BACK_OFFLINE = "rolled_back_offline", "a rollback was ordered with the key while the controller was away"

@@ -35,7 +35,6 @@ def view_of(record: RollbackRecord, acks: Sequence[AckRecord], standings: Standi
         reason=record.reason,
         created_by=record.created_by,
         started_at=rfc3339(record.started_at),
-        offline=record.offline,
         devices=len(following),
         online=sum(ack.online for ack in following),
         exempt=len(acks) - len(following),

@@ -42,8 +42,6 @@ class RollbackRecord(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     done_at: int | None = None
     selector: dict[str, tuple[str, ...]] = {}
-    #: ordered with the key, through the broker alone
-    offline: bool = False
 
 
 class AckRecord(msgspec.Struct, frozen=True, kw_only=True):

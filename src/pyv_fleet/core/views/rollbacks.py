@@ -72,8 +72,6 @@ class RollbackView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     created_by: str
     started_at: dt.datetime
-    #: ordered with the key, through the broker alone
-    offline: bool
     #: devices that follow the order; and how many of them were online when it was given
     devices: int
     online: int

@@ -79,7 +79,6 @@ rollbacks: Final = Table(
     Column("started_at", BigInteger, nullable=False, index=True),
     Column("done_at", BigInteger, nullable=True),
     Column("selector", JSON, nullable=False, server_default="{}"),  # {label: [values]}; empty = whole channels
-    Column("offline", Boolean, nullable=False, server_default=false()),  # by the key alone
 )
 
 rollback_acks: Final = Table(  # one row a device that the rollback touches, made when it starts

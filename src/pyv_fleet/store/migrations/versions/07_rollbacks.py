@@ -13,7 +13,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("rollbacks", sa.Column("selector", sa.JSON(), nullable=False, server_default="{}"))
-    op.add_column("rollbacks", sa.Column("offline", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("rollback_acks", sa.Column("standing", sa.String(length=16), nullable=True))
     op.add_column("rollback_acks", sa.Column("cause", sa.Text(), nullable=True))
 
