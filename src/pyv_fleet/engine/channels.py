@@ -9,12 +9,14 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.views import ChannelBody, ChannelView, RuleView
+from pyv_fleet.core.waves import without_hold_outs
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.releases import known_release
+from pyv_fleet.engine.rollout_plans import RULES_MAX, hold_outs_of, rules_before
 from pyv_fleet.store import channels, devices, policies, releases, rollouts
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.channels import ChannelRecord
@@ -55,7 +57,7 @@ class Channels:
             after = await _with_terms(connection, before, body)
             if known is None or after != before:
                 await channels.save(connection, after)
-                await self._orders.reissue(connection, name, reason="changed terms", actor=actor)
+                await self._reissue(connection, before, after, actor)
                 act = "channel.create" if known is None else "channel.change"
                 await self._audit.record(
                     connection, actor=actor, act=act, subject=name, reason=changed_words(before, after)
@@ -64,6 +66,20 @@ class Channels:
         await self._orders.publish_pending()
         self._ground.changes.ring("channels")
         return await self.get(name)
+
+    async def _reissue(
+        self, connection: AsyncConnection, before: ChannelRecord, after: ChannelRecord, actor: str
+    ) -> None:
+        """The directive under changed terms, other hold-outs in the place of those before. Invalid: too many rules."""
+        current = await directives.current(connection, after.name)
+        if current is None or before.hold_outs == after.hold_outs:
+            await self._orders.reissue(connection, after.name, reason="changed terms", actor=actor)
+            return
+        kept = without_hold_outs(current.rules, hold_outs_of(before))
+        rules = (*await rules_before(connection, after), *kept)
+        if len(rules) > RULES_MAX:
+            raise Invalid("hold_outs", f"they make {len(rules)} rules, a directive holds {RULES_MAX}", ("hold_outs",))
+        await self._orders.issue_directive(connection, after.name, rules, reason="changed hold-outs", actor=actor)
 
     async def refresh(self, name: str, reason: str, actor: str) -> ChannelView:
         """The same rules as a new generation, which changes nothing on any device. NotFound, Conflict without one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pyv_fleet.core.policy import HoldOut
 from pyv_fleet.core.views import ChannelBody
 from pyv_fleet.engine.channels import matches_of, part_of
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
@@ -71,5 +72,19 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
                 await place.desk.refresh_channel("nope", "x", "me")
             with pytest.raises(Conflict, match="roll a release out first"):
                 await place.desk.refresh_channel("stable", "x", "me")
+
+    asyncio.run(scene())
+
+
+def test_hold_outs_are_in_force_at_once_and_gone_at_once(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            old, new = await place.release("1.0"), await place.release("1.1")
+            await place.order(new)
+            held = HoldOut(where={"site": ("lab",)}, release="1.0")
+            shown = await place.desk.put_channel("stable", ChannelBody(hold_outs=(held,)), "me")
+            assert [(rule.release, rule.matches) for rule in shown.rules] == [(old, "site=lab"), (new, "all")]
+            shown = await place.desk.put_channel("stable", ChannelBody(), "me")
+            assert [rule.release for rule in shown.rules] == [new]
 
     asyncio.run(scene())
