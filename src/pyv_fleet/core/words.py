@@ -127,8 +127,10 @@ class ReturnStanding(Word):
 
     @property
     def waited_for(self) -> bool:
-        """Whether a device that was online may still come back by itself, and soon."""
-        return self in (ReturnStanding.MOVING, ReturnStanding.UNHEARD, ReturnStanding.OFFLINE)
+        """Whether one that has not acknowledged may still, and soon; who said that it is back, until that is stored."""
+        return self in (
+            ReturnStanding.BACK, ReturnStanding.MOVING, ReturnStanding.UNHEARD, ReturnStanding.OFFLINE
+        )  # fmt: skip
 
 
 class GroupState(Word):

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pyv_fleet.core.rollback import Standing
 from pyv_fleet.core.views import RollbackSpec, RollbackView
 from pyv_fleet.core.words import ReturnStanding, RollbackState
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.rollback_views import view_of
 from pyv_fleet.store import devices, orders
+from pyv_fleet.store.rollbacks import AckRecord, RollbackRecord
 from pyvorin_edge.orders import encode_order
 from pyvorin_edge.vocabulary import Connectivity, Phase, RuleKind
 from running.rehearsal import Rehearsal, rehearsal
@@ -391,3 +394,12 @@ def test_a_restart_of_the_controller_counts_on(tmp_path: Path) -> None:
 
     play(tmp_path, before)
     play(tmp_path, after)
+
+
+def test_who_said_that_it_is_back_is_waited_for_until_that_is_stored() -> None:
+    record = RollbackRecord(id="r", to_version="1.0", targets={}, reason="x", created_by="op", started_at=0)
+    acks = [AckRecord(rollback_id="r", device_id="FLEET-1", channel="stable", online=True)]
+    between = view_of(record, acks, {"FLEET-1": Standing(ReturnStanding.BACK)})
+    assert (between.done, between.waiting) == (False, 1)
+    stored = view_of(record, [replace(acks[0], acknowledged_at=5)], {})
+    assert (stored.done, stored.acknowledged) == (True, 1)
