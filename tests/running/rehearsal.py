@@ -5,7 +5,7 @@ The devices ask the SDK's own `golden` what to run, from the very directive in t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -92,18 +92,18 @@ class Rehearsal:
 
     async def enrol(self, count: int, *, kind: str = "simulated", channel: str = "stable", offline: int = 0) -> None:
         """Devices `FLEET-<kind>-<n>`; the last `offline` of them are not online."""
-        for number in range(count):
-            device_id = f"FLEET-{kind}-{number}"
-            record = DeviceRecord(
-                device_id=device_id, key_sha256="0" * 64, incarnation=0, quarantined=False, enrolled_at=self.now,
-                channel=channel, labels={"kind": kind}, overlay={}, overlay_digest=EMPTY_OVERLAY, pin=None, tz="UTC",
-                min_generation=0, epoch=0, number=0, assignment=b"", published_at=None,
-            )  # fmt: skip
-            async with self.database.begin() as connection:
+        names = [f"FLEET-{kind}-{number}" for number in range(count)]
+        async with self.database.begin() as connection:
+            for device_id in names:
+                record = DeviceRecord(
+                    device_id=device_id, key_sha256="0" * 64, incarnation=0, quarantined=False, enrolled_at=self.now,
+                    channel=channel, labels={"kind": kind}, overlay={}, overlay_digest=EMPTY_OVERLAY, pin=None,
+                    tz="UTC", min_generation=0, epoch=0, number=0, assignment=b"", published_at=None,
+                )  # fmt: skip
                 await devices.save(connection, record)
                 await status.add_blank(connection, device_id)
-            if number < count - offline:
-                await self.say(device_id, connectivity=Connectivity.ONLINE, health_status=HealthStatus.HEALTHY)
+        online = {"connectivity": Connectivity.ONLINE, "health_status": HealthStatus.HEALTHY}
+        await self._say_all(dict.fromkeys(names[: count - offline], online))
 
     async def release(self, version: str, *, config: bytes | None = None, **terms: Any) -> str:
         """Built, signed and published; its digest."""
@@ -161,6 +161,7 @@ class Rehearsal:
             everyone = await status.find(connection)
             versions = {record.digest: record.version for record in await releases.every(connection)}
             hashes = {record.digest: record.golden_hash for record in await releases.every(connection)}
+        words: dict[str, dict[str, Any]] = {}
         for device, said in everyone:
             if said.connectivity is not Connectivity.ONLINE or device.device_id in self.silent:
                 continue
@@ -169,16 +170,23 @@ class Rehearsal:
             held = frozenset(Digest(one) for one in (said.running_release,) if one is not None)
             target = golden(device.device_id, directive, assignment_of(device), held)
             changes = {} if target is None else self._done(target, said, versions[target.release], hashes)
-            await self.say(device.device_id, generation=directive.generation, **changes)
+            words[device.device_id] = {"generation": directive.generation, **changes}
+        await self._say_all(words)
 
     async def say(self, device_id: str, **changes: Any) -> None:
         """A device's report, as the intake stores it and tells it on."""
+        await self._say_all({device_id: changes})
+
+    async def _say_all(self, words: Mapping[str, Mapping[str, Any]]) -> None:
+        """Reports that come together, in one batch as the intake takes them."""
+        heard: list[Heard] = []
         async with self.database.begin() as connection:
-            known = await status.get(connection, device_id)
-            assert known is not None
-            after = msgspec.structs.replace(known.status, last_seen=self.now, **changes)
-            await status.save_many(connection, [after])
-        heard = [Heard(known.device, known.status, after, None)]
+            known = await status.get_many(connection, list(words))
+            for device_id, changes in words.items():
+                device, before = known[device_id].device, known[device_id].status
+                after = msgspec.structs.replace(before, last_seen=self.now, **changes)
+                heard.append(Heard(device, before, after, None))
+            await status.save_many(connection, [one.after for one in heard])
         await self.rollouts.heard(heard)
         await self.rollouts.tick()
         await self.rollbacks.heard(heard)
