@@ -123,6 +123,13 @@ class Rehearsal:
         verb = RolloutVerb(**{"reason": "looked at it"} | said)
         return await self.rollouts.act(rollout_id, RolloutAct(act), verb, by)
 
+    async def withdraw(self, version: str) -> None:
+        """Nothing begins with this release any more."""
+        async with self.database.begin() as connection:
+            found = await releases.get(connection, version)
+            assert found is not None
+            await releases.set_yank(connection, found.digest, self.now, "op", "it leaks")
+
     async def freeze(self, freeze: Freeze) -> None:
         """No new wave opens meanwhile."""
         await self._terms(freezes=[freeze])

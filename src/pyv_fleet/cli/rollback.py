@@ -167,6 +167,8 @@ def _part(part: RollbackChannel, selector: str | None) -> str:
     chosen = f" with {selector}" if selector else ""
     was = ", ".join(f"{count} on {version}" for version, count in part.was.items()) or "no device"
     line = f"channel {part.channel}{chosen}: {was} → {part.version}"
+    if part.held_out:
+        line += f"\n  {part.held_out} of them are held out on another release: they go back too"
     if part.superseded is None:
         return line
     rest = ": of the other devices, who has its release keeps it, nobody else takes it" if selector else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile, pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -99,6 +100,20 @@ def _covered(rule: Rule, where: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether the rule's devices are all within the selection, so that it can never be reached behind it."""
     stated = rule.where or {}
     return all(label in stated and set(stated[label]) <= set(values) for label, values in where.items())
+
+
+def good_since(first: Digest, whole: Sequence[Rule]) -> tuple[Digest, ...]:
+    """A channel's last good release, and what was good there before it: its whole one, and not left by a rollback.
+
+    `whole`: the only rules of the channel's directives that had one rule, newest first.
+    """
+    left = {
+        older.release
+        for newer, older in pairwise(whole)
+        if newer.kind is RuleKind.ROLLBACK and newer.release != older.release
+    }
+    before = dropwhile(lambda rule: rule.release != first, whole)
+    return tuple(dict.fromkeys((first, *(rule.release for rule in before if rule.release not in left))))
 
 
 def standing_of(said: Said, goal: Goal, *, was_online: bool) -> Standing:

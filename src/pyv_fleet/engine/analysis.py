@@ -35,6 +35,7 @@ from pyv_fleet.core.rollout import Plan
 from pyv_fleet.core.verdict import AFTER_SWITCH, Terms, Wave
 from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.waves import Candidate, Line, in_any
+from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.rollout_effects import lines_of
 from pyv_fleet.engine.rollout_plans import follows_rules
@@ -102,6 +103,12 @@ class Analyses:
         self._runs: dict[str, _Run] = {}
         #: one look at a time: two that begin together would write down twice what was before
         self._turn = asyncio.Lock()
+
+    def refuse_unaskable(self, terms: AnalysisTerms) -> None:
+        """Invalid for metrics that nobody could be asked for: each wave would end inconclusive, hours later."""
+        if self._prometheus is None and terms.enabled and terms.metrics:
+            names = ", ".join(metric.name for metric in terms.metrics)
+            raise Invalid("metrics", f"{names}: {NO_PROMETHEUS}", (f"analysis.metrics: {NO_PROMETHEUS}",))
 
     async def look(self, connection: AsyncConnection, subject: Subject, wave: Wave, now: int) -> AnalysisView | None:
         """What is to be seen of a wave now; none where the rollout wants no analysis."""

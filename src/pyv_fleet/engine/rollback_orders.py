@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.rollback import RULES_MAX, Ran, rollback_rules
+from pyv_fleet.core.rollback import RULES_MAX, Ran, good_since, rollback_rules
 from pyv_fleet.core.rollout import Plan
 from pyv_fleet.core.selectors import in_where, where_text
 from pyv_fleet.core.views import RollbackSpec
+from pyv_fleet.core.waves import is_held_out
 from pyv_fleet.core.words import ReturnStanding
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_effects import baseline_rule
-from pyv_fleet.engine.rollout_plans import refuse_release
+from pyv_fleet.engine.rollout_plans import hold_outs_of, refuse_release
 from pyv_fleet.engine.rollout_views import machine_of
 from pyv_fleet.engine.rollouts import Rollouts
 from pyv_fleet.engine.trust_chain import TrustChain
@@ -33,6 +36,9 @@ from pyvorin_edge.vocabulary import Connectivity
 LAST_GOOD = "last-good"
 """For `to`: what was the whole channel's release before the present one; during a rollout, its baseline."""
 
+HISTORY: Final = 200
+"""So many of a channel's directives are looked through for a release that was its whole one."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -46,6 +52,8 @@ class Part:
     running: tuple[str, Plan] | None
     #: digest to version, of what they run
     versions: Mapping[str, str]
+    #: devices that the channel holds out on another release, of those that go back with it
+    held_out: int
 
     def target(self) -> RollbackTarget:
         """As it is before anything is ordered."""
@@ -57,6 +65,7 @@ class Part:
             generation=0,
             was=dict(sorted(was.items())),
             superseded=None if self.running is None else self.running[0],
+            held_out=self.held_out,
         )
 
     def _runs(self, device: Touched) -> str:
@@ -109,12 +118,8 @@ class RollbackOrders:
         if not where:
             await channels.set_last_good(connection, part.channel, part.release.digest)
         stored = await directives.at(connection, part.channel, directive.epoch, directive.generation)
-        before = part.target()
-        return RollbackTarget(
-            release=before.release,
-            version=before.version,
-            was=before.was,
-            superseded=before.superseded,
+        return msgspec.structs.replace(
+            part.target(),
             attempt=attempt,
             epoch=directive.epoch,
             generation=directive.generation,
@@ -140,22 +145,35 @@ class RollbackOrders:
             if spec.labels and not chosen and not spec.channels:
                 continue  # the selection does not reach into this channel
             release = await self._goal(connection, name, spec.to)
-            refuse_release(release, self._trust.current)
             running = await rollouts.open_ones(connection, name)
             plan = (running[-1].id, machine_of(running[-1]).plan) if running else None
-            parts.append(Part(name, release, directive, chosen, plan, await _versions(connection, chosen)))
+            held_out = 0 if spec.labels else await _held_out(connection, name, chosen)
+            parts.append(Part(name, release, directive, chosen, plan, await _versions(connection, chosen), held_out))
         if spec.labels and not any(part.devices for part in parts):
             raise NotFound("no such devices", f"no device of {', '.join(now)} has {where_text(spec.labels)}")
         return parts
 
     async def _goal(self, connection: AsyncConnection, channel: str, to: str) -> ReleaseRecord:
-        digest = await last_good(connection, channel) if to == LAST_GOOD else to
-        if digest is None:
-            raise Conflict(
-                "no last good release",
-                f"channel {channel} has had no other release that was its whole one: name a version",
-            )
-        return await known_release(connection, digest)
+        """The release; Conflict for one that is barred by the trust document or was withdrawn."""
+        if to != LAST_GOOD:
+            release = await known_release(connection, to)
+            refuse_release(release, self._trust.current)
+            return release
+        barred: Conflict | None = None
+        for digest in await last_goods(connection, channel):
+            release = await known_release(connection, digest)
+            try:
+                refuse_release(release, self._trust.current)
+            except Conflict as why:
+                barred = barred or why
+            else:
+                return release
+        if barred is not None:
+            raise barred
+        raise Conflict(
+            "no last good release",
+            f"channel {channel} has had no other release that was its whole one: name a version",
+        )
 
 
 async def _versions(connection: AsyncConnection, devices: Sequence[Touched]) -> dict[str, str]:
@@ -163,16 +181,32 @@ async def _versions(connection: AsyncConnection, devices: Sequence[Touched]) -> 
     return {one.digest: one.version for one in known if one is not None}
 
 
-async def last_good(connection: AsyncConnection, channel: str) -> str | None:
-    """What `last-good` means on a channel now; none if it never had another release.
+async def _held_out(connection: AsyncConnection, channel: str, found: Sequence[Touched]) -> int:
+    terms = await channels.get(connection, channel)
+    return 0 if terms is None else sum(is_held_out(one.labels, hold_outs_of(terms)) for one in found)
 
-    While a rollout has not ended: its baseline. While a hold stands: what the rest stays on.
+
+async def last_goods(connection: AsyncConnection, channel: str) -> tuple[Digest, ...]:
+    """What `last-good` means on a channel now, the first choice first; the others are for when that one is barred.
+
+    While a rollout has not ended: its baseline. While a hold stands: what the rest stays on. Else the release that was
+    the whole channel's before the present one. Then what was so before that and was not left by a rollback.
     """
+    current = await directives.current(connection, channel)
+    if current is None:
+        return ()
+    first = await _last_good(connection, channel, current)
+    if first is None:
+        return ()
+    whole = [one.rules[0] for one in await directives.history(connection, channel, HISTORY) if len(one.rules) == 1]
+    return good_since(Digest(first), whole)
+
+
+async def _last_good(connection: AsyncConnection, channel: str, current: DirectiveRecord) -> str | None:
     open_ones = await rollouts.open_ones(connection, channel)
     if open_ones:
         return machine_of(open_ones[-1]).plan.baseline
-    current = await directives.current(connection, channel)
-    if current is not None and any(rule.hold for rule in current.rules):
+    if any(rule.hold for rule in current.rules):
         return current.rules[-1].release
     terms = await channels.get(connection, channel)
     return None if terms is None else terms.last_good

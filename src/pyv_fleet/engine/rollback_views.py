@@ -106,6 +106,7 @@ def _channels(record: RollbackRecord) -> tuple[RollbackChannel, ...]:
             generation=target.generation,
             message_sha256=target.message_sha256,
             superseded=target.superseded,
+            held_out=target.held_out,
         )
         for name, target in sorted(record.targets.items())
     )

@@ -83,6 +83,7 @@ class Rollouts:
         async with self._ground.database.begin() as connection:
             replaced = await self._in_the_way(connection, spec)
             draft = await draft_of(connection, self._trust.current, spec, replaced)
+            self.analyses.refuse_unaskable(draft.terms.analysis)
             if spec.plan is not None and spec.plan != draft.digest:
                 raise Conflict(
                     "the plan is stale",
@@ -103,6 +104,7 @@ class Rollouts:
         async with self._ground.database.read() as connection:
             replaced = await self._in_the_way(connection, spec)
             draft = await draft_of(connection, self._trust.current, spec, replaced)
+            self.analyses.refuse_unaskable(draft.terms.analysis)
             return await preview(connection, draft, self._ground.clock())
 
     async def page(self, after: str | None, limit: int) -> Page[RolloutView]:

@@ -29,6 +29,8 @@ class RollbackTarget(msgspec.Struct, frozen=True, kw_only=True):
     was: dict[str, int] = {}
     #: the rollout that ended for it
     superseded: str | None = None
+    #: how many of its devices were held out on another release: a whole channel goes back with them
+    held_out: int = 0
 
 
 class RollbackRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ class RollbackChannel(msgspec.Struct, frozen=True, kw_only=True):
     message_sha256: str
     #: the rollout that ended for it: who has its release keeps it unless rolled back here, nobody else takes it
     superseded: str | None = None
+    #: how many of the devices were held out on another release: a whole channel goes back with them
+    held_out: int = 0
 
 
 class RollbackDevice(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyv_fleet.core.rollback import Goal, Ran, Said, rollback_rules, standing_of
+from pyv_fleet.core.rollback import Goal, Ran, Said, good_since, rollback_rules, standing_of
 from pyv_fleet.core.words import ReturnStanding
 from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName
 from pyvorin_edge.orders import Assignment, Rule, matches
@@ -32,6 +32,23 @@ def assigned(labels: dict[str, str]) -> Assignment:
 
 def release_for(rules: tuple[Rule, ...], labels: dict[str, str], held: frozenset[Digest] = frozenset()) -> Digest:
     return next(rule.release for rule in rules if matches(rule, "d", assigned(labels), held))
+
+
+def whole(*said: tuple[Digest, RuleKind]) -> list[Rule]:
+    return [Rule(kind=kind, release=release, attempt=1) for release, kind in said]
+
+
+def test_before_the_last_good_release_comes_what_was_good_before_it_never_what_came_after() -> None:
+    out = RuleKind.RELEASE
+    assert good_since(NOW, whole((NEXT, out), (NOW, out), (OLD, out))) == (NOW, OLD)
+
+
+def test_what_a_rollback_left_is_never_gone_back_to() -> None:
+    assert good_since(OLD, whole((OLD, RuleKind.ROLLBACK), (NOW, RuleKind.RELEASE), (OLD, RuleKind.RELEASE))) == (OLD,)
+
+
+def test_a_last_good_release_that_was_never_the_whole_channels_stands_alone() -> None:
+    assert good_since(NEXT, whole((NOW, RuleKind.RELEASE), (OLD, RuleKind.RELEASE))) == (NEXT,)
 
 
 def test_a_whole_channel_is_one_rule_whatever_stood_before() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from pyv_fleet.core.analysis_terms import AnalysisTerms, OwnMetric
 from pyv_fleet.core.own_metrics import NoValue
@@ -18,6 +19,7 @@ from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.waves import Candidate, parse_cohort, resolve
 from pyv_fleet.core.words import RolloutState, Verdict
 from pyv_fleet.engine.analysis import Analyses, Asks, Subject
+from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.store import devices, rollouts, status
 from pyv_fleet.store.rollouts import RolloutRecord
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus
@@ -277,7 +279,22 @@ def test_a_query_without_an_answer_is_inconclusive_with_its_reason_and_never_a_f
     play(tmp_path, scene, AnalysisTerms(metrics=(GROUPED,)), Oracle(answer))
 
 
-def test_without_a_prometheus_such_a_metric_is_inconclusive_and_says_what_to_write(tmp_path: Path) -> None:
+def test_without_a_prometheus_such_a_metric_is_refused_before_anything_is_planned(tmp_path: Path) -> None:
+    terms = AnalysisTerms(metrics=(GROUPED,))
+
+    async def run() -> None:
+        async with rehearsal(tmp_path) as stage:
+            await stage.enrol(3)
+            await stage.based_on("1.0")
+            await stage.release("1.1")
+            with pytest.raises(Invalid, match=r"write prometheus.url into fleet.toml"):
+                await stage.roll("1.1", "1", "100%", analysis=terms)
+            assert [one.state for one in (await stage.rollouts.page(None, 10)).items] == ["completed"]
+
+    asyncio.run(run())
+
+
+def test_a_prometheus_that_is_gone_meanwhile_is_inconclusive_and_says_what_to_write(tmp_path: Path) -> None:
     async def scene(on: Scene) -> None:
         assert "write prometheus.url into fleet.toml" in (await on.look()).said
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pyv_fleet.core.policy import HoldOut
 from pyv_fleet.core.rollback import Standing
 from pyv_fleet.core.views import RollbackSpec, RollbackView
 from pyv_fleet.core.words import ReturnStanding, RollbackState
@@ -136,6 +137,35 @@ def test_last_good_after_a_completed_rollout_is_the_release_before(tmp_path: Pat
     async def scene(stage: Rehearsal) -> None:
         await two_releases(stage)
         assert (await stage.rollbacks.start(back("last-good", channels=("stable",)), "op")).to_version == "1.0"
+
+    play(tmp_path, scene)
+
+
+def test_last_good_passes_over_a_release_that_was_withdrawn(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage)
+        await stage.release("1.2")
+        await stage.roll("1.2", "100%", emergency=True)
+        await stage.obey()
+        await stage.wait(11)
+        await stage.withdraw("1.1")
+        assert (await stage.rollbacks.start(back("last-good", dry_run=True), "op")).to_version == "1.0"
+        await stage.withdraw("1.0")
+        with pytest.raises(Conflict, match="was withdrawn"):
+            await stage.rollbacks.start(back("last-good"), "op")
+
+    play(tmp_path, scene)
+
+
+def test_a_whole_channel_takes_held_out_devices_along_and_says_so_before(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage)
+        await stage.enrol(2, kind="lab")
+        (held,) = [one.digest for one in (await stage.releases.page(None, 10)).items if one.version == "1.0"]
+        await stage.hold_out(HoldOut(where={"kind": ("lab",)}, release=held))
+        tried = await stage.rollbacks.start(back("1.0", dry_run=True), "op")
+        assert [one.held_out for one in tried.channels] == [2]
+        assert (await stage.rollbacks.start(back("1.0"), "op")).channels[0].held_out == 2
 
     play(tmp_path, scene)
 
