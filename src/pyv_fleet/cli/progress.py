@@ -37,6 +37,13 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    def say(self, text: str) -> None:
+        """A line that stays, above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            click.echo(text, err=True)
+
     def show(self, text: str, done: int, total: int) -> None:
         """How far it is now."""
         if self._bar is not None:

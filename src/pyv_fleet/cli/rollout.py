@@ -15,7 +15,7 @@ from pyv_fleet.cli.session import Session, with_session
 from pyv_fleet.core.words import RolloutAct
 
 if TYPE_CHECKING:
-    from pyv_fleet.core.views import PlanView
+    from pyv_fleet.core.views import PlanView, RolloutView
 
 wait_options = click.option(
     "--timeout", type=click.FloatRange(0), default=3600.0, show_default=True, help="Seconds to wait."
@@ -110,6 +110,7 @@ def show(session: Session, rollout_id: str | None) -> None:
     if session.format == "table":
         click.echo()
         show_list(session, found.waves, _WAVE_COLUMNS)
+        _show_measures(session, found)
 
 
 @group.command()
@@ -218,6 +219,13 @@ def _newest(session: Session) -> str:
     return found.id
 
 
+def _show_measures(session: Session, found: RolloutView) -> None:
+    rows = [(wave.index + 1, one) for wave in found.waves if wave.analysis for one in wave.analysis.measures]
+    if rows:
+        click.echo()
+        show_list(session, rows, _MEASURES)
+
+
 def _show_plan(session: Session, found: PlanView, every_device: bool) -> None:
     for rows, columns in (
         (found.waves, (*_PLAN_WAVES, Column("which", lambda w: w.device_ids)) if every_device else _PLAN_WAVES),
@@ -242,6 +250,13 @@ _WAVE_COLUMNS: Final = (
     Column("waiting", lambda w: w.waiting + w.retrying),
     Column("verdict", lambda w: w.verdict),
     Column("because", lambda w: w.because),
+)
+_MEASURES: Final = (
+    Column("wave", lambda row: row[0]),
+    Column("measure", lambda row: row[1].measure),
+    Column("decides", lambda row: row[1].decides),
+    Column("verdict", lambda row: row[1].verdict),
+    Column("seen", lambda row: row[1].said),
 )
 _PLAN_FIELDS: Final = (
     Column("digest", lambda p: p.digest),

@@ -33,6 +33,7 @@ FIELDS: Final = (
     Column("state", lambda r: r.state),
     Column("wave", lambda r: f"{min(r.wave + 1, len(r.waves))}/{len(r.waves)}"),
     Column("because", lambda r: r.because),
+    Column("compared", lambda r: compared(r)),
     Column("reason", lambda r: r.reason),
     Column("by", lambda r: r.created_by),
     Column("began", lambda r: r.created_at),
@@ -45,11 +46,13 @@ FIELDS: Final = (
 
 def follow_rollout(session: Session, rollout_id: str, timeout: float) -> None:
     """Watch it until it rests or the time is over, then leave with what that means."""
-    events = _Events(session)
+    events, sentences = _Events(session), _Sentences()
     with Progress() as progress:
 
         def show(seen: RolloutView) -> None:
             events.tell(seen)
+            for sentence in sentences.new(seen):
+                progress.say(sentence)
             progress.show(*line_of(seen))
 
         ended = follow(
@@ -83,6 +86,11 @@ def line_of(seen: RolloutView) -> tuple[str, int, int]:
     return said, max(before, wave.committed), last
 
 
+def compared(seen: RolloutView) -> tuple[str, ...]:
+    """What the canary analysis said of each wave that was begun, a sentence a wave."""
+    return tuple(f"wave {one.index + 1}: {one.analysis.said}" for one in seen.waves if one.analysis is not None)
+
+
 def _wave_said(wave: WaveView) -> str:
     if wave.state is WaveState.PENDING:
         return "not begun"
@@ -96,6 +104,19 @@ def _wave_said(wave: WaveView) -> str:
     if wave.state is WaveState.SOAKING:
         parts.append("soaking")
     return ", ".join(parts)
+
+
+class _Sentences:
+    """What the analysis says of a wave, told again when it says something else."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def new(self, seen: RolloutView) -> list[str]:
+        """Those that were not told yet."""
+        found = [sentence for sentence in compared(seen) if sentence not in self._told]
+        self._told.update(found)
+        return found
 
 
 class _Events:
@@ -122,6 +143,7 @@ class _Events:
         waves = {
             f"wave {one.index + 1}": {"state": one.state, "verdict": one.verdict, "because": one.because}
             | {name: getattr(one, name) for name in counts}
+            | {"analysis": None if one.analysis is None else one.analysis.said}
             for one in seen.waves
             if one.state is not WaveState.PENDING
         }

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pyv_fleet.cli.rollout_follow import ENDS
 from pyv_fleet.core.rollout import MOVES
-from pyv_fleet.core.views import Budgets, RolloutSpec
-from pyv_fleet.core.words import RolloutState
+from pyv_fleet.core.views import AnalysisView, Budgets, MeasureView, RolloutSpec, RolloutView
+from pyv_fleet.core.words import RolloutState, Verdict
 from running.console import console
 from running.faces import StandInDesk, rollout
+
+SAW = "9 of 20 unhealthy"
+
+
+def analysed() -> RolloutView:
+    """Its canary was compared, and bad."""
+    measure = MeasureView(measure="health", verdict=Verdict.BAD, decides=True, said=SAW)
+    seen = AnalysisView(verdict=Verdict.BAD, said=f"the analysis says: {SAW}", measures=(measure,))
+    canary, rest = rollout().waves
+    return rollout(waves=(msgspec.structs.replace(canary, analysis=seen), rest))
+
 
 CREATE = ("rollout", "create", "--channel", "stable", "--release", "1.2", "--reason", "x", "--no-wait")
 
@@ -41,6 +53,16 @@ def test_a_paused_one_says_how_to_go_on(tmp_path: Path) -> None:
     desk = StandInDesk(fleet_rollouts=[rollout(state=RolloutState.PAUSED)])
     with console(tmp_path, desk) as here:
         assert "pyv-fleet rollout resume r-1" in here("rollout", "watch").stderr
+
+
+def test_what_the_analysis_saw_is_said_of_every_wave_that_was_begun(tmp_path: Path) -> None:
+    with console(tmp_path, StandInDesk(fleet_rollouts=[analysed()])) as here:
+        shown, watched = here("rollout", "show").stdout, here("rollout", "watch")
+        event = here("rollout", "status", "-o", "jsonl").stdout
+    assert "wave 1: the analysis says: 9 of 20 unhealthy" in shown
+    assert "health" in shown.splitlines()[-1]
+    assert watched.stderr.count("wave 1: the analysis says: 9 of 20 unhealthy\n") == 1
+    assert '"analysis":"the analysis says: 9 of 20 unhealthy"' in event
 
 
 def test_what_is_not_said_is_the_apis_own_default(tmp_path: Path) -> None:
