@@ -15,9 +15,11 @@ BAD ?=
 CANARY ?=
 # of the device that a package is for: amd64 or arm64
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
-# agents and brokers are mostly waited for: more workers than cores, whole files each
+# agents and brokers are mostly waited for: more workers than cores, whole files each; the long files first, so that no
+# worker is left alone with one at the end
 WORKERS ?= 4
-TESTS ?= $(wildcard tests/unit tests/house tests/transcripts tests/conformance tests/system tests/faults tests/fuzz)
+SHARE := --dist loadfile --no-loadscope-reorder
+TESTS ?= $(wildcard tests/system tests/faults tests/conformance tests/transcripts tests/fuzz tests/unit tests/house)
 
 .PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-bad-release bench-ssh bench-canary nightly clean
 
@@ -38,13 +40,13 @@ demo: setup      ## controller, broker, three agents, 100 simulated devices; DEM
 	@exec $(BIN)/pyv-fleet demo $(DEMO)
 
 test: setup test-tools ## every test, with the real broker, agents and browser; TESTS=tests/unit for some
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(SHARE) $(TESTS)
 
 unit: setup      ## the core alone: no broker, no agents, seconds
 	@$(BIN)/python -m pytest tests/unit tests/house
 
 conformance: setup ## the device's rules 1 to 15, against the bare core and a real agent
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/conformance
+	@$(BIN)/python -m pytest -n $(WORKERS) $(SHARE) tests/conformance
 
 system: setup test-tools ## the tour and the rest against a running demo
 	@$(BIN)/python -m pytest tests/system
@@ -107,8 +109,9 @@ bench-canary: setup ## canary analysis: false alarms and detection in simulation
 bench-bad-release: setup ## five kinds of bad release on 1,000 simulated devices; BAD="--devices 100 --canary 4"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/bad_release.py $(BAD)
 
-nightly: setup   ## hours: second power cuts of every story, 2,000 random kill -9, 100 of the controller; KILLS="--seed 1" for the same again
-	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py
+nightly: setup   ## hours: second power cuts of every story, rollouts under any interleaving, 2,000 random kill -9, 100 of the controller; KILLS="--seed 1" for the same again
+	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py \
+	  tests/faults/test_rollout_model.py
 	@PYTHONPATH=tests $(BIN)/python benchmarks/kill_nine.py $(KILLS)
 	@PYTHONPATH=tests $(BIN)/python benchmarks/controller_kills.py
 

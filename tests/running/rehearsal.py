@@ -90,6 +90,10 @@ class Rehearsal:
         self._random += 1
         return self._random.to_bytes(count, "big")
 
+    def skip_random(self, count: int) -> None:
+        """As if so many ids had been made before."""
+        self._random += count
+
     async def enrol(self, count: int, *, kind: str = "simulated", channel: str = "stable", offline: int = 0) -> None:
         """Devices `FLEET-<kind>-<n>`; the last `offline` of them are not online."""
         names = [f"FLEET-{kind}-{number}" for number in range(count)]
@@ -103,7 +107,7 @@ class Rehearsal:
                 await devices.save(connection, record)
                 await status.add_blank(connection, device_id)
         online = {"connectivity": Connectivity.ONLINE, "health_status": HealthStatus.HEALTHY}
-        await self._say_all(dict.fromkeys(names[: count - offline], online))
+        await self.say_all(dict.fromkeys(names[: count - offline], online))
 
     async def release(self, version: str, *, config: bytes | None = None, **terms: Any) -> str:
         """Built, signed and published; its digest."""
@@ -178,13 +182,13 @@ class Rehearsal:
             target = golden(device.device_id, directive, assignment_of(device), held)
             changes = {} if target is None else self._done(target, said, versions[target.release], hashes)
             words[device.device_id] = {"generation": directive.generation, **changes}
-        await self._say_all(words)
+        await self.say_all(words)
 
     async def say(self, device_id: str, **changes: Any) -> None:
         """A device's report, as the intake stores it and tells it on."""
-        await self._say_all({device_id: changes})
+        await self.say_all({device_id: changes})
 
-    async def _say_all(self, words: Mapping[str, Mapping[str, Any]]) -> None:
+    async def say_all(self, words: Mapping[str, Mapping[str, Any]]) -> None:
         """Reports that come together, in one batch as the intake takes them."""
         heard: list[Heard] = []
         async with self.database.begin() as connection:
@@ -203,6 +207,11 @@ class Rehearsal:
         async with self.database.read() as connection:
             record = await directives.current(connection, "stable")
         return None if record is None else directive_of(record)
+
+    async def golden_hashes(self) -> dict[Digest, str]:
+        """Of every release, without an overlay."""
+        async with self.database.read() as connection:
+            return {Digest(record.digest): record.golden_hash for record in await releases.every(connection)}
 
     async def running(self) -> dict[str, int]:
         """How many devices run each version; `-` = the provisioned config."""
