@@ -5,8 +5,9 @@ from __future__ import annotations
 from litestar import get, post, put
 from litestar.params import FromPath, JSONBody
 
-from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
+from pyv_fleet.api.context import HasCaller, HasDesk, IfMatch, IfNoneMatch, Why, actor_of
 from pyv_fleet.api.guards import may
+from pyv_fleet.core.etags import seen_in
 from pyv_fleet.core.views import ChannelBody, ChannelVerb, ChannelView
 from pyv_fleet.core.words import AuthScope
 
@@ -25,10 +26,23 @@ async def channel(desk: HasDesk, name: FromPath[str]) -> ChannelView:
 
 @put("/v1/channels/{name:str}", opt=may(AuthScope.OPERATE))
 async def put_channel(
-    desk: HasDesk, caller: HasCaller, name: FromPath[str], data: JSONBody[ChannelBody]
+    desk: HasDesk,
+    caller: HasCaller,
+    name: FromPath[str],
+    data: JSONBody[ChannelBody],
+    reason: Why = "",
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> ChannelView:
     """Make a channel, or set its pace and drift policy; in force with a new generation."""
-    return await desk.put_channel(name, data, actor_of(caller))
+    seen = seen_in(if_match, if_none_match)
+    return await desk.put_channel(name, data, actor_of(caller), reason=reason, seen=seen)
+
+
+@post("/v1/channels/{name:str}/delete", opt=may(AuthScope.OPERATE), status_code=204)
+async def delete(desk: HasDesk, caller: HasCaller, name: FromPath[str], data: JSONBody[ChannelVerb]) -> None:
+    """Take a channel away that never ordered anything and that nobody is in."""
+    await desk.delete_channel(name, data.reason, actor_of(caller))
 
 
 @post("/v1/channels/{name:str}/refresh", opt=may(AuthScope.OPERATE), status_code=200)
@@ -37,4 +51,4 @@ async def refresh(desk: HasDesk, caller: HasCaller, name: FromPath[str], data: J
     return await desk.refresh_channel(name, data.reason, actor_of(caller))
 
 
-ROUTES = (channels, channel, put_channel, refresh)
+ROUTES = (channels, channel, put_channel, delete, refresh)

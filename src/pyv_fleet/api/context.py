@@ -12,7 +12,7 @@ from cryptography import x509
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter, SkipValidation
+from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.types import Scope
 
 from pyv_fleet.api.slots import Slots
@@ -97,4 +97,9 @@ HasDesk = SkipValidation[NamedDependency[Desk]]
 HasContext = SkipValidation[NamedDependency[ApiContext]]
 HasCaller = SkipValidation[NamedDependency[Caller]]
 After = Annotated[str | None, QueryParameter(name="after", max_length=256, description="`next` of the page before")]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=64, description="`etag` that was seen")]
+IfNoneMatch = Annotated[
+    str | None, HeaderParameter(name="If-None-Match", max_length=64, description="`*`: only if new")
+]
+Why = Annotated[str, QueryParameter(name="reason", max_length=512, description="it stands in the audit log")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1000, description="how many at most")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from litestar import get, post, put
 from litestar.params import FromPath, JSONBody
 
-from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
+from pyv_fleet.api.context import After, HasCaller, HasDesk, IfMatch, IfNoneMatch, Limit, actor_of
 from pyv_fleet.api.guards import may
+from pyv_fleet.core.etags import seen_in
 from pyv_fleet.core.views import GroupBody, GroupMemberView, GroupVerb, GroupView, Page
 from pyv_fleet.core.words import AuthScope
 
@@ -30,9 +31,16 @@ async def members(desk: HasDesk, name: FromPath[str], after: After = None, limit
 
 
 @put("/v1/groups/{name:str}", opt=may(AuthScope.OPERATE))
-async def put_group(desk: HasDesk, caller: HasCaller, name: FromPath[str], data: JSONBody[GroupBody]) -> GroupView:
+async def put_group(
+    desk: HasDesk,
+    caller: HasCaller,
+    name: FromPath[str],
+    data: JSONBody[GroupBody],
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> GroupView:
     """Make a group or set it whole, checked against every member's releases first; the same again does nothing."""
-    return await desk.groups.put(name, data, actor_of(caller))
+    return await desk.groups.put(name, data, actor_of(caller), seen=seen_in(if_match, if_none_match))
 
 
 @post("/v1/groups/{name:str}/delete", opt=may(AuthScope.OPERATE), status_code=200)

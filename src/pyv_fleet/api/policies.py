@@ -5,8 +5,9 @@ from __future__ import annotations
 from litestar import delete, get, put
 from litestar.params import FromPath, JSONBody
 
-from pyv_fleet.api.context import HasCaller, HasDesk, actor_of
+from pyv_fleet.api.context import HasCaller, HasDesk, IfMatch, IfNoneMatch, Why, actor_of
 from pyv_fleet.api.guards import may
+from pyv_fleet.core.etags import seen_in
 from pyv_fleet.core.policy import Policy
 from pyv_fleet.core.views import PolicyView
 from pyv_fleet.core.words import AuthScope
@@ -25,15 +26,24 @@ async def policy(desk: HasDesk, name: FromPath[str]) -> PolicyView:
 
 
 @put("/v1/policies/{name:str}", opt=may(AuthScope.ADMIN))
-async def put_policy(desk: HasDesk, caller: HasCaller, name: FromPath[str], data: JSONBody[Policy]) -> PolicyView:
+async def put_policy(
+    desk: HasDesk,
+    caller: HasCaller,
+    name: FromPath[str],
+    data: JSONBody[Policy],
+    reason: Why = "",
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> PolicyView:
     """Make a policy, or set all its terms; an admin's act, for it says who must approve what."""
-    return await desk.policies.put(name, data, actor_of(caller))
+    seen = seen_in(if_match, if_none_match)
+    return await desk.policies.put(name, data, actor_of(caller), reason=reason, seen=seen)
 
 
 @delete("/v1/policies/{name:str}", opt=may(AuthScope.ADMIN))
-async def delete_policy(desk: HasDesk, caller: HasCaller, name: FromPath[str]) -> None:
+async def delete_policy(desk: HasDesk, caller: HasCaller, name: FromPath[str], reason: Why = "") -> None:
     """Take a policy away that no channel names."""
-    await desk.policies.delete(name, actor_of(caller))
+    await desk.policies.delete(name, actor_of(caller), reason)
 
 
 ROUTES = (policies, policy, put_policy, delete_policy)

@@ -31,7 +31,7 @@ async def rollouts(desk: HasDesk, after: After = None, limit: Limit = 20) -> Pag
 
 @get("/v1/rollouts/{rollout_id:str}", opt=may(AuthScope.READ))
 async def rollout(desk: HasDesk, rollout_id: FromPath[str]) -> RolloutView:
-    """One rollout with its waves."""
+    """One rollout with its waves, by id or name."""
     return await desk.rollout(rollout_id)
 
 
@@ -43,6 +43,14 @@ async def undo(
     return await desk.rollbacks.start(await desk.undone_by(rollout_id, data), actor_of(caller))
 
 
+@post("/v1/rollouts/{rollout_id:str}/forget", opt=may(AuthScope.OPERATE), status_code=200)
+async def forget(
+    desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], data: JSONBody[RolloutVerb]
+) -> RolloutView:
+    """Let a rollout that has ended go of its name, so that another may have it; its history stays."""
+    return await desk.forget_rollout(rollout_id, data, actor_of(caller))
+
+
 @post("/v1/rollouts/{rollout_id:str}/{act:str}", opt=may(AuthScope.OPERATE), status_code=200)
 async def act(
     desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], act: FromPath[RolloutAct], data: JSONBody[RolloutVerb]
@@ -51,4 +59,4 @@ async def act(
     return await desk.act_on_rollout(rollout_id, act, data, actor_of(caller))
 
 
-ROUTES = (plan, create, rollouts, rollout, undo, act)
+ROUTES = (plan, create, rollouts, rollout, undo, forget, act)

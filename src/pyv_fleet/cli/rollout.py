@@ -49,6 +49,7 @@ def plan(session: Session, devices: bool, **said: Any) -> None:
 @click.option(
     "--plan", help="Digest of the plan that was looked at: refused if the fleet or the release changed since."
 )
+@click.option("--name", help="By which it is found again; unique in the fleet.")
 @reason_option
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow it to its end.")
 @wait_options

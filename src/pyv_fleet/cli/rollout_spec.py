@@ -52,6 +52,7 @@ def spec_of(said: Mapping[str, Any]) -> RolloutSpec:
         "emergency": said["emergency"],
         "reason": said["reason"],
         "plan": said.get("plan"),
+        "name": said.get("name"),
     }
     try:
         return msgspec.convert({name: value for name, value in spec.items() if value is not None}, RolloutSpec)

@@ -62,6 +62,7 @@ def error_of(status: int, body: bytes) -> ClientError:
         403: NotAllowed,
         404: NotFound,
         409: Conflict,
+        412: Conflict,
         504: TimedOut,
     }
     kind = kinds.get(status, Refused if status < 500 else ClientError)

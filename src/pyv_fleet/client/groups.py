@@ -23,9 +23,10 @@ class Groups(Transport):
         """Who is in it, and how each does."""
         yield from self.pages(f"/v1/groups/{safe(name)}/members", views.Page[views.GroupMemberView], {"limit": 1000})
 
-    def put_group(self, name: str, body: views.GroupBody) -> views.GroupView:
-        """Make a group or set it whole; with `dry_run` only what it would touch."""
-        return self.send("PUT", f"/v1/groups/{safe(name)}", body, views.GroupView)
+    def put_group(self, name: str, body: views.GroupBody, *, seen: str | None = None) -> views.GroupView:
+        """Make a group or set it whole; with `dry_run` only what it would touch. Conflict if another stands than
+        `seen`."""
+        return self.send("PUT", f"/v1/groups/{safe(name)}", body, views.GroupView, seen=seen)
 
     def move_group(self, name: str, move: str, body: views.GroupVerb) -> views.GroupView:
         """`delete`, `revert` or `resume`."""

@@ -18,10 +18,13 @@ class Policies(Transport):
         """One policy."""
         return self.get(f"/v1/policies/{safe(name)}", views.PolicyView)
 
-    def put_policy(self, name: str, terms: Policy) -> views.PolicyView:
-        """Make it, or set all its terms."""
-        return self.send("PUT", f"/v1/policies/{safe(name)}", terms, views.PolicyView)
+    def put_policy(
+        self, name: str, terms: Policy, *, reason: str | None = None, seen: str | None = None
+    ) -> views.PolicyView:
+        """Make it, or set all its terms; Conflict if others stand than `seen`."""
+        query = {"reason": reason}
+        return self.send("PUT", f"/v1/policies/{safe(name)}", terms, views.PolicyView, query, seen=seen)
 
-    def delete_policy(self, name: str) -> None:
+    def delete_policy(self, name: str, reason: str | None = None) -> None:
         """Take it away."""
-        self.answer("DELETE", f"/v1/policies/{safe(name)}")
+        self.answer("DELETE", f"/v1/policies/{safe(name)}", query={"reason": reason})

@@ -24,12 +24,16 @@ class Rollouts(Transport):
         yield from self.pages("/v1/rollouts", views.Page[views.RolloutView], {})
 
     def rollout(self, rollout_id: str) -> views.RolloutView:
-        """One rollout."""
+        """One rollout, by id or name."""
         return self.get(f"/v1/rollouts/{safe(rollout_id)}", views.RolloutView)
 
     def move_rollout(self, rollout_id: str, move: str, body: views.RolloutVerb) -> views.RolloutView:
         """Start, approve, pause, resume, promote, retry, skip or abort it."""
         return self.send("POST", f"/v1/rollouts/{safe(rollout_id)}/{move}", body, views.RolloutView)
+
+    def forget_rollout(self, rollout_id: str, body: views.RolloutVerb) -> views.RolloutView:
+        """Let one that has ended go of its name."""
+        return self.send("POST", f"/v1/rollouts/{safe(rollout_id)}/forget", body, views.RolloutView)
 
     def undo_rollout(self, rollout_id: str, body: views.RolloutVerb) -> views.RollbackView:
         """Take back one that has ended."""

@@ -15,6 +15,7 @@ import msgspec
 from pyv_fleet.client.context import read_context
 from pyv_fleet.client.errors import ClientError, NoContext, NotReached, Refused, TimedOut, error_of
 from pyv_fleet.core import views
+from pyv_fleet.core.etags import NOTHING
 
 if TYPE_CHECKING:
     import httpx
@@ -68,9 +69,14 @@ class Transport:
         """What a GET answers, as a struct."""
         return parsed(self.answer("GET", path, query=query).content, into)
 
-    def send(self, method: str, path: str, body: Any, into: type[T], query: Mapping[str, Any] | None = None) -> T:
-        """What an act answers, as a struct; the body goes as JSON."""
-        return parsed(self.answer(method, path, msgspec.json.encode(body), query=query).content, into)
+    def send(
+        self, method: str, path: str, body: Any, into: type[T], query: Mapping[str, Any] | None = None,
+        *, seen: str | None = None,
+    ) -> T:  # fmt: skip
+        """What an act answers, as a struct; the body goes as JSON. Conflict if not what was `seen` stands: an etag,
+        or that there is nothing yet (`core/etags.py`)."""
+        headers = {"Content-Type": "application/json"} | ({} if seen is None else _held_to(seen))
+        return parsed(self.answer(method, path, msgspec.json.encode(body), query=query, headers=headers).content, into)
 
     def pages(self, path: str, into: type[views.Page[T]], query: Mapping[str, Any]) -> Iterator[T]:
         """Every item of a paged list, in its order."""
@@ -156,6 +162,10 @@ def parsed(data: bytes, into: type[T]) -> T:
         return msgspec.json.decode(data, type=into)
     except msgspec.DecodeError as why:
         raise ClientError(f"the controller's answer cannot be read: {why}; are both of the same version?") from None
+
+
+def _held_to(seen: str) -> dict[str, str]:
+    return {"If-None-Match": "*"} if seen == NOTHING else {"If-Match": f'"{seen}"'}
 
 
 def safe(part: str) -> str:

@@ -8,16 +8,17 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.etags import NOTHING, etag_of
 from pyv_fleet.core.views import ChannelBody, ChannelView, RuleView
 from pyv_fleet.core.waves import without_hold_outs
 from pyv_fleet.engine.audit import AuditLog
-from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, refuse_unseen
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_plans import RULES_MAX, hold_outs_of, rules_before
-from pyv_fleet.store import channels, devices, policies, releases, rollouts
+from pyv_fleet.store import channels, devices, policies, releases, rollouts, tokens
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.rollouts import WaveRecord
@@ -45,23 +46,28 @@ class Channels:
         async with self._ground.database.read() as connection:
             return await self._view(connection, await known_channel(connection, name))
 
-    async def put(self, name: str, body: ChannelBody, actor: str) -> ChannelView:
-        """Make it, or set its terms: they are in force with a new generation of the same rules. Invalid name."""
+    async def put(
+        self, name: str, body: ChannelBody, actor: str, *, reason: str = "", seen: str | None = None
+    ) -> ChannelView:
+        """Make it, or set its terms: they are in force with a new generation of the same rules.
+
+        Invalid name; Stale if something else stands than `seen`.
+        """
         try:
             parse_channel(name)
         except IdentityError as why:
             raise Invalid("not a channel's name", str(why), (str(why),)) from None
         async with self._ground.database.begin() as connection:
             known = await channels.get(connection, name)
+            refuse_unseen(f"channel {name}", seen, NOTHING if known is None else etag_of(terms_of(known)))
             before = known or ChannelRecord(name=name, created_at=self._ground.clock())
             after = await _with_terms(connection, before, body)
             if known is None or after != before:
                 await channels.save(connection, after)
                 await self._reissue(connection, before, after, actor)
                 act = "channel.create" if known is None else "channel.change"
-                await self._audit.record(
-                    connection, actor=actor, act=act, subject=name, reason=changed_words(before, after)
-                )
+                said = ": ".join(part for part in (reason, changed_words(before, after)) if part)
+                await self._audit.record(connection, actor=actor, act=act, subject=name, reason=said)
         await self._paces.load()
         await self._orders.publish_pending()
         self._ground.changes.ring("channels")
@@ -91,6 +97,16 @@ class Channels:
         await self._orders.publish_pending()
         return await self.get(name)
 
+    async def delete(self, name: str, reason: str, actor: str) -> None:
+        """Gone, if nothing was ever ordered there and nobody is in it or can come. NotFound, Conflict."""
+        async with self._ground.database.begin() as connection:
+            await known_channel(connection, name)
+            await _refuse_used(connection, name, self._ground.clock())
+            await channels.delete(connection, name)
+            await self._audit.record(connection, actor=actor, act="channel.delete", subject=name, reason=reason)
+        await self._paces.load()
+        self._ground.changes.ring("channels")
+
     async def _view(self, connection: AsyncConnection, record: ChannelRecord) -> ChannelView:
         current = await directives.current(connection, record.name)
         rules: Sequence[Rule] = () if current is None else current.rules
@@ -115,6 +131,7 @@ class Channels:
             drift_policy=record.drift_policy,
             rollout=open_ones[-1].id if open_ones else None,
             terms=terms_of(record),
+            etag=etag_of(terms_of(record)),
         )
 
 
@@ -170,6 +187,24 @@ def terms_of(record: ChannelRecord) -> ChannelBody:
     """A channel's standing terms, as PUT takes them."""
     stored = {name: getattr(record, name) for name in ChannelBody.__struct_fields__}
     return msgspec.convert(msgspec.to_builtins(stored), ChannelBody)
+
+
+async def _refuse_used(connection: AsyncConnection, name: str, now_ms: int) -> None:
+    """Conflict while devices are in a channel or may come, or obey what it ordered when they come back."""
+    count = await devices.count(connection, name)
+    if count:
+        raise Conflict(
+            "in use",
+            f"channel {name} has {count} devices: move them first: pyv-fleet device set DEVICE --channel OTHER",
+        )
+    if await directives.current(connection, name) is not None:
+        raise Conflict(
+            "it has ordered",
+            f"channel {name} has orders at the broker, which devices that come back obey: leave it as it is, empty",
+        )
+    token = await tokens.open_for(connection, name, now_ms)
+    if token is not None:
+        raise Conflict("a token leads there", f"enrolment token {token} still brings devices to {name}: let it run out")
 
 
 async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: ChannelBody) -> ChannelRecord:

@@ -262,9 +262,15 @@ class Desk:
         """One; NotFound."""
         return await self._parts.channels.get(name)
 
-    async def put_channel(self, name: str, body: ChannelBody, actor: str) -> ChannelView:
+    async def put_channel(
+        self, name: str, body: ChannelBody, actor: str, *, reason: str = "", seen: str | None = None
+    ) -> ChannelView:
         """Made, or its terms set."""
-        return await self._parts.channels.put(name, body, actor)
+        return await self._parts.channels.put(name, body, actor, reason=reason, seen=seen)
+
+    async def delete_channel(self, name: str, reason: str, actor: str) -> None:
+        """Gone; NotFound, Conflict while it is in use."""
+        await self._parts.channels.delete(name, reason, actor)
 
     async def refresh_channel(self, name: str, reason: str, actor: str) -> ChannelView:
         """The same rules as a new generation; NotFound, Conflict without a directive."""
@@ -289,6 +295,10 @@ class Desk:
     async def act_on_rollout(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
         """What a person asks of it."""
         return await self._parts.rollouts.act(rollout_id, act, verb, actor)
+
+    async def forget_rollout(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """One that has ended lets go of its name; NotFound, Conflict."""
+        return await self._parts.rollouts.forget(rollout_id, verb, actor)
 
     async def undone_by(self, rollout_id: str, verb: RolloutVerb) -> RollbackSpec:
         """The rollback that takes back a rollout that has ended; NotFound, Conflict."""

@@ -41,6 +41,12 @@ class Conflict(FleetError):
     status = 409
 
 
+class Stale(FleetError):
+    """Something else stands than the writer saw: nothing was done."""
+
+    status = 412
+
+
 class Invalid(FleetError):
     """It breaks a rule; `errors` names each field."""
 
@@ -67,3 +73,15 @@ class TimedOut(FleetError):
     """A device did not answer in time; it may have done what was asked."""
 
     status = 504
+
+
+def refuse_unseen(what: str, seen: str | None, stands: str) -> None:
+    """Stale unless the writer saw what stands (`core/etags.py`); none = he does not say, and is not held to it."""
+    if seen is None or seen == stands:
+        return
+    raise Stale(
+        "changed meanwhile",
+        f"{what} is not what you saw: " + ("it is gone" if not stands else "look at it again")
+        if seen
+        else f"{what} is there already",
+    )

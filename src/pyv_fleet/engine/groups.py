@@ -7,12 +7,13 @@ import re
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.etags import NOTHING, etag_of
 from pyv_fleet.core.groups import GroupRefused, refuse_group
 from pyv_fleet.core.views import GroupBody, GroupMemberView, GroupSpec, GroupVerb, GroupView, Page
 from pyv_fleet.core.words import AlertName, GroupState
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.audit import AuditLog
-from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, refuse_unseen
 from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground, rfc3339
 from pyv_fleet.engine.group_changes import OLD_LABELS, change_of, refuse_unfit, stepping
@@ -59,15 +60,16 @@ class Groups:
         )
         return Page(items=items, next=items[-1].device_id if more else None, total=total)
 
-    async def put(self, name: str, body: GroupBody, actor: str) -> GroupView:
+    async def put(self, name: str, body: GroupBody, actor: str, *, seen: str | None = None) -> GroupView:
         """Make it, or set it whole; the same again does nothing. With `dry_run` only what it would touch.
 
         Invalid for a group that cannot be, or whose values a member's release would not take; Conflict if the devices
-        touched are not so many as expected.
+        touched are not so many as expected; Stale if something else stands than `seen`.
         """
         _refuse(name, body.spec)
         async with self._ground.database.begin() as connection:
             known = await groups.get(connection, name)
+            refuse_unseen(f"group {name}", seen, NOTHING if known is None else _etag(known))
             if known is not None and known.spec == body.spec and not known.leaving:
                 return await _view(connection, known)
             change = await change_of(connection, name, known, body.spec)
@@ -171,7 +173,12 @@ def view_of(record: GroupRecord, members: int, behind: int) -> GroupView:
         reason=record.reason,
         changed_by=record.changed_by,
         changed_at=rfc3339(record.changed_at),
+        etag=_etag(record),
     )
+
+
+def _etag(record: GroupRecord) -> str:
+    return etag_of((record.spec, record.leaving))
 
 
 async def _view(connection: AsyncConnection, record: GroupRecord) -> GroupView:

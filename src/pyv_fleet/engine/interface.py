@@ -86,5 +86,8 @@ class RolloutDesk(Protocol):
     async def act(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
         """What a person asks of it."""
 
+    async def forget(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """One that has ended lets go of its name."""
+
     async def undone_by(self, rollout_id: str, verb: RolloutVerb) -> RollbackSpec:
         """The rollback that takes back a rollout that has ended."""

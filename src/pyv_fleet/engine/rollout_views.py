@@ -10,7 +10,7 @@ import msgspec
 from pyv_fleet.core.estimate import finish_at
 from pyv_fleet.core.rollout import Rollout, approvals_missing, moves
 from pyv_fleet.core.verdict import Facts, Tally, Wave
-from pyv_fleet.core.views import AnalysisView, RolloutSpec, RolloutView, WaveView
+from pyv_fleet.core.views import AnalysisView, RolloutSpec, RolloutTerms, RolloutView, WaveView
 from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
 from pyv_fleet.engine.rollout_plans import follows_rules
 from pyv_fleet.store.orders import DirectiveRecord
@@ -42,7 +42,14 @@ def record_of(at: Rollout, spec: RolloutSpec | dict[str, Any]) -> RolloutRecord:
         created_by=plan.created_by,
         created_at=plan.created_at,
         ended_at=at.ended_at,
+        name=spec.name if isinstance(spec, RolloutSpec) else spec.get("name"),
     )
+
+
+def terms_of(record: RolloutRecord) -> RolloutTerms:
+    """What was asked for when it was made."""
+    fields = RolloutTerms.__struct_fields__
+    return msgspec.convert({name: record.spec[name] for name in fields if name in record.spec}, RolloutTerms)
 
 
 def wave_of(record: WaveRecord) -> Wave:
@@ -134,6 +141,8 @@ def view_of(
         emergency=at.plan.emergency,
         attempt=at.attempt,
         finish_at=rfc3339_or_none(finish),
+        name=record.name,
+        terms=terms_of(record),
     )
 
 

@@ -81,6 +81,7 @@ class Rollouts:
         if spec.emergency and scope is not AuthScope.ADMIN:
             raise Forbidden("not allowed", "only an admin may let a release out without a canary")
         async with self._ground.database.begin() as connection:
+            await _refuse_taken(connection, spec.name)
             replaced = await self._in_the_way(connection, spec)
             draft = await draft_of(connection, self._trust.current, spec, replaced)
             self.analyses.refuse_unaskable(draft.terms.analysis)
@@ -115,15 +116,35 @@ class Rollouts:
         return Page(items=items, next=items[-1].id if more else None, total=total)
 
     async def get(self, rollout_id: str) -> RolloutView:
-        """One; NotFound."""
+        """One, by id or name; NotFound."""
         async with self._ground.database.read() as connection:
             return await self._view(connection, await _known(connection, rollout_id))
+
+    async def forget(self, rollout_id: str, verb: RolloutVerb, actor: str) -> RolloutView:
+        """One that has ended lets go of its name; what it did stays in the history. NotFound, Conflict."""
+        async with self._ground.database.begin() as connection:
+            record = await _known(connection, rollout_id)
+            if not machine_of(record).ended:
+                raise Conflict(
+                    "it has not ended",
+                    f"rollout {rollout_id} is {record.state}: {record.because}. End it first: "
+                    f"pyv-fleet rollout abort {rollout_id} --reason …",
+                )
+            if record.name is not None:
+                await rollouts.forget_name(connection, record.id)
+                subject = f"{record.id} {record.name}"
+                await self._audit.record(
+                    connection, actor=actor, act="rollout.forget", subject=subject, reason=verb.reason
+                )
+        self._ground.changes.ring("rollouts")
+        return await self.get(record.id)
 
     async def act(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
         """What a person asks of it; asking for what has come about changes nothing. NotFound, Invalid, Conflict."""
         async with self._ground.database.begin() as connection:
             record = await _known(connection, rollout_id)
             at = machine_of(record)
+            rollout_id = record.id
             if act is RolloutAct.PROMOTE and verb.wave is not None and verb.wave <= at.wave:
                 return await self._view(connection, record)
             event = await event_of(connection, at, act, verb, actor, self._ground.clock())
@@ -308,7 +329,18 @@ class Rollouts:
 
 
 async def _known(connection: AsyncConnection, rollout_id: str) -> RolloutRecord:
-    found = await rollouts.get(connection, rollout_id)
+    """By id or name."""
+    found = await rollouts.get(connection, rollout_id) or await rollouts.named(connection, rollout_id)
     if found is None:
         raise NotFound("no such rollout", rollout_id)
     return found
+
+
+async def _refuse_taken(connection: AsyncConnection, name: str | None) -> None:
+    standing = None if name is None else await rollouts.named(connection, name)
+    if standing is not None:
+        raise Conflict(
+            "the name is taken",
+            f"rollout {standing.id} is {name} already, and {standing.state}: a rollout is made once; give another "
+            f"name, or let that one go when it has ended: pyv-fleet delete rollout {name}",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from sqlalchemy import delete as remove
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,6 +49,11 @@ async def save(connection: AsyncConnection, record: ChannelRecord) -> None:
     done = await connection.execute(update(channels).where(same).values(changed(values, "name", "created_at")))
     if done.rowcount == 0:
         await connection.execute(insert(channels).values(values))
+
+
+async def delete(connection: AsyncConnection, name: str) -> None:
+    """Its terms are gone."""
+    await connection.execute(remove(channels).where(channels.c.name == name))
 
 
 async def set_last_good(connection: AsyncConnection, name: str, digest: str | None) -> None:

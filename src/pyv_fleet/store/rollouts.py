@@ -32,6 +32,7 @@ class RolloutRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     created_at: int
     ended_at: int | None = None
+    name: str | None = None
 
 
 class WaveRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,16 @@ async def get(connection: AsyncConnection, rollout_id: str) -> RolloutRecord | N
     return await one(connection, select(rollouts).where(rollouts.c.id == rollout_id), RolloutRecord)
 
 
+async def named(connection: AsyncConnection, name: str) -> RolloutRecord | None:
+    """One rollout by its name."""
+    return await one(connection, select(rollouts).where(rollouts.c.name == name), RolloutRecord)
+
+
+async def forget_name(connection: AsyncConnection, rollout_id: str) -> None:
+    """It has no name any more; another may take it."""
+    await connection.execute(update(rollouts).where(rollouts.c.id == rollout_id).values(name=None))
+
+
 async def open_ones(connection: AsyncConnection, channel: str | None = None) -> list[RolloutRecord]:
     """Rollouts that have not ended, oldest first."""
     query = select(rollouts).where(rollouts.c.state.in_([state.value for state in OPEN])).order_by(rollouts.c.id)
@@ -97,10 +108,10 @@ async def find_page(
 
 
 async def save(connection: AsyncConnection, record: RolloutRecord) -> None:
-    """Insert or replace a rollout."""
+    """Insert or replace a rollout; one that is there keeps its name."""
     values = values_of(record)
     done = await connection.execute(
-        update(rollouts).where(rollouts.c.id == record.id).values(changed(values, "id", "created_at"))
+        update(rollouts).where(rollouts.c.id == record.id).values(changed(values, "id", "created_at", "name"))
     )
     if done.rowcount == 0:
         await add(connection, rollouts, record)

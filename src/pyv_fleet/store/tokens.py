@@ -52,6 +52,14 @@ async def use(connection: AsyncConnection, token_id: str, uses: int) -> bool:
     return bool(done.rowcount)
 
 
+async def open_for(connection: AsyncConnection, channel: str, now_ms: int) -> str | None:
+    """The id of an enrolment token that still brings devices to a channel, if there is one."""
+    query = select(tokens.c.token_id).where(tokens.c.channel == channel)
+    query = query.where(tokens.c.uses_left > 0).where(tokens.c.expires_at > now_ms).limit(1)
+    found = (await connection.execute(query)).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
 async def put_api(connection: AsyncConnection, token: ApiTokenRecord, now_ms: int) -> None:
     """Store a new API token."""
     await connection.execute(insert(api_tokens).values(values_of(token) | {"created_at": now_ms}))

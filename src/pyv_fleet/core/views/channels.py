@@ -55,9 +55,11 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     rollout: str | None
     #: its standing terms, as PUT takes them
     terms: ChannelBody
+    #: of its terms: `If-Match` holds a change to it
+    etag: str = ""
 
 
 class ChannelVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /v1/channels/{name}/refresh."""
+    """Body of POST /v1/channels/{name}/{refresh|delete}."""
 
     reason: Reason

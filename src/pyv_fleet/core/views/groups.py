@@ -76,6 +76,8 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     changed_by: str
     changed_at: dt.datetime
+    #: of its spec: `If-Match` holds a change to it
+    etag: str = ""
 
 
 class GroupMemberView(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,3 +17,5 @@ class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
     changed_by: str
     changed_at: dt.datetime
     channels: tuple[str, ...] = ()
+    #: of its terms: `If-Match` holds a change to it
+    etag: str = ""

@@ -13,9 +13,11 @@ from pyv_fleet.core.views.analysis import AnalysisView
 from pyv_fleet.core.views.page import Reason
 from pyv_fleet.core.words import RolloutState, Verdict, WaveState
 
+RolloutName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.+-]{0,63}$(?!\n)")]
 
-class RolloutSpec(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /v1/rollouts; what it leaves out, the channel's policy says (core/policy.py)."""
+
+class RolloutTerms(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a rollout is to be, as it may stand in a file; what it leaves out, its channel's policy says."""
 
     channel: str
     #: digest or version
@@ -28,6 +30,13 @@ class RolloutSpec(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_at: Moment | None = None
     #: whether it waits for `start`; else it starts when it is approved
     hold: bool = False
+
+
+class RolloutSpec(RolloutTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /v1/rollouts; what it leaves out, the channel's policy says (core/policy.py)."""
+
+    #: by which it is found again, unique in the fleet; none = its id alone
+    name: RolloutName | None = None
     #: of the plan that was looked at: refused with 409 if the fleet or the release changed since
     plan: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None = None
     #: whether it may reach the whole channel without a canary that soaked and was good; admins only
@@ -92,6 +101,9 @@ class RolloutView(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
     #: when it may be done if all goes well, Unix time as RFC 3339; none = ended, or not to be said
     finish_at: dt.datetime | None = None
+    name: str | None = None
+    #: what was asked for when it was made
+    terms: RolloutTerms | None = None
 
 
 class RolloutVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

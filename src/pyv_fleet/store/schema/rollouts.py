@@ -24,6 +24,8 @@ rollouts: Final = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("ended_at", BigInteger, nullable=True),
+    Column("name", String(64), nullable=True),  # by which it is found again; none = it has none, or let go of it
+    Index(None, "name", unique=True),
 )
 
 waves: Final = Table(
