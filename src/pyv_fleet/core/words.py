@@ -283,3 +283,24 @@ class PushStage(Word):
     SOAK = "soak", "they took it, and must stay well for a while"
     REST = "rest", "the other hosts, a few at a time"
     ENDED = "ended", "nothing more is begun"
+
+
+class DocumentKind(Word):
+    """What a document in a file declares; in the order in which they are applied."""
+
+    POLICY = "Policy", "how releases reach a channel"
+    CHANNEL = "Channel", "a channel's standing terms"
+    GROUP = "Group", "devices that share labels and values"
+    ROLLOUT = "Rollout", "a channel's move to a release, made once"
+
+
+class DocumentAct(Word):
+    """What becomes of a document that is applied, compared or deleted."""
+
+    CREATED = "created", "it was not there"
+    CHANGED = "changed", "another content stood there"
+    UNCHANGED = "unchanged", "it stands as it is declared"
+    DELETED = "deleted", "it was there, and is gone or goes"
+    ABSENT = "absent", "there is nothing of that name"
+    FAILED = "failed", "the controller refused it"
+    NOT_REACHED = "not_reached", "one before it failed: nothing was done"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.etags import etag_of
 from pyv_fleet.core.groups import belongs
 from pyv_fleet.core.views import GroupSpec
 from pyv_fleet.core.words import GroupState
@@ -99,8 +101,9 @@ def _record(name: str, known: GroupRecord | None, spec: GroupSpec, given: list[i
     """The group with its next revision, or with the settled one if it says what all members had."""
     before = known_good(known)
     revision, back = 0 if known is None else known.revision, False
-    if known is None or (known.spec.values, known.spec.priority) != (spec.values, spec.priority):
-        back = (before.values, before.priority) == (spec.values, spec.priority) and before.revision > 0
+    said = _values_of(spec.values, spec.priority)
+    if known is None or _values_of(known.spec.values, known.spec.priority) != said:
+        back = _values_of(before.values, before.priority) == said and before.revision > 0
         highest = max([revision, before.revision, *given])
         nothing = known is None and not spec.values
         revision = before.revision if back else 0 if nothing else highest + 1
@@ -121,6 +124,11 @@ def _record(name: str, known: GroupRecord | None, spec: GroupSpec, given: list[i
         changed_by="",
         changed_at=0,
     )
+
+
+def _values_of(values: dict[str, Any], priority: int | None) -> str:
+    """To compare by: in Python `1`, `1.0` and `True` are equal, in a config they are not."""
+    return etag_of((values, priority))
 
 
 def stepping(record: GroupRecord) -> GroupRecord:

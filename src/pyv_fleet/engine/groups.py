@@ -70,7 +70,7 @@ class Groups:
         async with self._ground.database.begin() as connection:
             known = await groups.get(connection, name)
             refuse_unseen(f"group {name}", seen, NOTHING if known is None else _etag(known))
-            if known is not None and known.spec == body.spec and not known.leaving:
+            if known is not None and etag_of(known.spec) == etag_of(body.spec) and not known.leaving:
                 return await _view(connection, known)
             change = await change_of(connection, name, known, body.spec)
             await refuse_unfit(connection, change)

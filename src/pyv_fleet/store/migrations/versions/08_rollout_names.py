@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "08"
-down_revision = "07"
+down_revision = "04"
 branch_labels = None
 depends_on = None
 
