@@ -58,7 +58,7 @@ def apply(session: Session, files: Sequence[str], reason: str, dry_run: bool) ->
 @with_session
 def diff(session: Session, files: Sequence[str]) -> None:
     """What `apply` would change, by key path, secrets hidden. Exits 0 if nothing, 3 if anything."""
-    steps = _planned(session, files, "diff")
+    steps = _planned(session, files, "diff", reading=True)
     different = [outcome_of(step) for step in steps if step.acts]
     if session.format in ("table", "csv"):
         show_list(session, [row for one in different for row in _rows(one)], _CHANGES)
@@ -123,14 +123,14 @@ def delete(
     _ended(session, outcomes, code)
 
 
-def _planned(session: Session, files: Sequence[str], reason: str) -> tuple[Step, ...]:
+def _planned(session: Session, files: Sequence[str], reason: str, *, reading: bool = False) -> tuple[Step, ...]:
     """What applying the files would do; nothing is done. Everything that is wrong is said before."""
     from pyv_fleet.core.declared.planning import plan, releases_named
 
     documents = read_documents(files)
     wanted = [one.name for one in documents if one.kind is DocumentKind.ROLLOUT]
     fleet = fleet_of(session.client, wanted, releases_named(one.spec for one in documents))
-    return checked(session.client, _refusing(lambda: plan(documents, fleet)), reason)
+    return checked(session.client, _refusing(lambda: plan(documents, fleet)), reason, reading=reading)
 
 
 def _refusing(planned: Any) -> tuple[Step, ...]:

@@ -37,12 +37,12 @@ def outcome_of(step: Step, act: DocumentAct | None = None, note: str | None = No
     )
 
 
-def checked(client: FleetClient, steps: Sequence[Step], reason: str) -> tuple[Step, ...]:
+def checked(client: FleetClient, steps: Sequence[Step], reason: str, *, reading: bool = False) -> tuple[Step, ...]:
     """The steps, each with what the controller says of it before anything is done: how many devices it touches.
 
-    CliError with all that it refuses.
+    CliError with all that it refuses. `reading`: with a key that may only read, what cannot be tried is said to be so.
     """
-    from pyv_fleet.client import ClientError
+    from pyv_fleet.client import ClientError, NotAllowed
 
     touched = {(one.document.kind, one.document.name) for one in steps if one.acts}
     said: list[Step] = []
@@ -51,6 +51,9 @@ def checked(client: FleetClient, steps: Sequence[Step], reason: str) -> tuple[St
         try:
             said.append(_checked(client, step, reason, touched))
         except ClientError as why:
+            if reading and isinstance(why, NotAllowed):
+                said.append(msgspec.structs.replace(step, note="not tried: this key may only read"))
+                continue
             further = [line for line in why.errors if line not in str(why)]
             here = f"{step.document.place}: {step.document.title}: {why}"
             errors.append(("\n    ".join([here, *further]), why.exit_code))

@@ -37,6 +37,7 @@ _NAMES: Final = {
     ),
 }
 _KEYS: Final = ("apiVersion", "kind", "metadata", "spec")
+_FIELD: Final = re.compile(r"Object contains unknown field `(.*)`")
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 
 
@@ -148,13 +149,20 @@ def _spec(kind: DocumentKind, given: Any) -> msgspec.Struct:
     try:
         spec = msgspec.convert(given, SPECS[kind])
     except msgspec.ValidationError as why:
-        at = _AT.match(str(why))
-        where = at["where"] if at and at["where"] else ""
-        raise _Wrong((f"spec.{where}" if where else "spec", at["what"] if at else str(why))) from None
+        raise _Wrong(_located(str(why))) from None
     unknown = list(_unknown(given, spec, "spec"))
     if unknown:
         raise _Wrong(*unknown)
     return spec
+
+
+def _located(message: str) -> tuple[str, str]:
+    """msgspec's ``… - at `$.waves[0]` `` as a path and what is wrong there; an unknown field's path is its own."""
+    at = _AT.match(message)
+    what, where = (at["what"], at["where"]) if at else (message, None)
+    path = ".".join(part for part in ("spec", where) if part)
+    field = _FIELD.fullmatch(what)
+    return (f"{path}.{field[1]}", "unknown") if field else (path, what)
 
 
 def _unknown(given: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,11 @@ _SAYS: Final = {
 }
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][-+]?[0-9]+)?")
 
+#: by YAML 1.2's core schema
+_LIKE_A_NUMBER: Final = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+
 
 class Raw(msgspec.Struct, frozen=True):
     """One document as it was written."""
@@ -47,22 +52,17 @@ def read_yaml(data: bytes) -> tuple[Raw, ...]:
     Without anchors, tags, merge keys, keys twice, and without words that readers of YAML 1.1 and 1.2 take differently.
     """
     text = _text(data)
-    loader = _Strict(text)
     found = []
     try:
-        number = 0
-        while loader.check_node():
-            number += 1
+        for number, node in enumerate(yaml.compose_all(text, _Strict), 1):
             lines: dict[str, int] = {}
-            value = _value(loader.get_node(), "", lines)
+            value = _value(node, "", lines)
             if value is not None:
                 found.append(Raw(value, number, lines))
     except yaml.MarkedYAMLError as why:
         raise TextRefused(f"{_line(why.problem_mark)}{why.problem or why.context}") from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as why:
         raise TextRefused(f"not YAML: {str(why) or type(why).__name__}") from None
-    finally:
-        loader.dispose()
     return _canonical(found)
 
 
@@ -78,7 +78,8 @@ def read_json(data: bytes) -> tuple[Raw, ...]:
 
 def written(documents: Sequence[Any]) -> str:
     """Plain values as YAML that `read_yaml` reads; several are parted by `---`."""
-    return str(yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, explicit_start=len(documents) > 1))
+    several = len(documents) > 1
+    return str(yaml.dump_all(documents, Dumper=_Plain, sort_keys=False, allow_unicode=True, explicit_start=several))
 
 
 class _Strict(yaml.SafeLoader):
@@ -99,6 +100,18 @@ class _Strict(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self.depth -= 1
+
+
+class _Plain(yaml.SafeDumper):
+    """Puts text in quotes also where only readers of YAML 1.2 would take it for a number."""
+
+
+def _text_node(dumper: yaml.SafeDumper, text: str) -> Any:
+    style = "'" if _LIKE_A_NUMBER.fullmatch(text) else None
+    return dumper.represent_scalar(_STR, text, style=style)
+
+
+_Plain.add_representer(str, _text_node)
 
 
 def _value(node: Any, path: str, lines: dict[str, int]) -> Any:
@@ -137,9 +150,9 @@ def _scalar(node: Any) -> Any:
         return None
     if tag.endswith(":bool") and text in ("true", "false"):
         return text == "true"
-    if tag == _STR and number is None:
+    if tag == _STR and (node.style is not None or _LIKE_A_NUMBER.fullmatch(text) is None):
         return text
-    said = _SAYS.get(tag.rpartition(":")[2], _SAYS["float"] if number else "put it in quotes")
+    said = _SAYS["float"] if tag == _STR else _SAYS.get(tag.rpartition(":")[2], "put it in quotes")
     raise TextRefused(f"{_line(node.start_mark)}{text!r}: {said}")
 
 

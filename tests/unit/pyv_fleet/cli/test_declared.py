@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pyv_fleet.cli.declared_acts import perform
+from pyv_fleet.cli.declared_files import read_documents
+from pyv_fleet.cli.declared_fleet import fleet_of
+from pyv_fleet.client import FleetClient
+from pyv_fleet.core.declared.planning import plan
 from pyv_fleet.core.policy import Policy
 from pyv_fleet.core.words import AuthScope
 from running.bench import Bench
@@ -14,6 +20,8 @@ from running.counter import Counter, counter
 
 CONFIG = b'[logging]\nlevel = "INFO"\n'
 WHY = ("--reason", "ticket 4711")
+DIGITS = re.compile(r"[0-9a-f]{64}")
+HEAD = "apiVersion: fleet.pyvorin/v1\nkind: "
 FLEET = """\
 apiVersion: fleet.pyvorin/v1
 kind: Rollout
@@ -33,6 +41,7 @@ metadata: {name: stable}
 spec:
   policy: careful
   beat_seconds: 30
+  report_seconds: 600
   freezes:
     - {begins_at: "2036-12-20T00:00:00Z", ends_at: "2037-01-02T00:00:00Z", reason: holidays}
   window: {activate: {days: [sat, sun], from: "22:00", to: "05:00"}}
@@ -52,10 +61,13 @@ async def furnish(place: Bench) -> None:
     await place.release("1.1", CONFIG + b"\n", open_pointers=("/logging",))
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Counter]:
-    with counter(tmp_path, AuthScope.ADMIN) as made:
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    """A fleet to which FLEET was applied."""
+    with counter(tmp_path_factory.mktemp("declared"), AuthScope.ADMIN) as made:
         made.do(furnish)
+        done = made("apply", "-f", "-", *WHY, input=FLEET)
+        assert done.exit_code == 0, done.stderr
         yield made
 
 
@@ -70,96 +82,105 @@ def acts(here: Counter, *words: str) -> dict[str, str]:
     return {f"{one['kind']}/{one['name']}": one["act"] for one in here.json(*words)}
 
 
-def test_files_are_applied_once_and_then_nothing_changes_any_more(here: Counter, file: Path) -> None:
-    assert here("diff", "-f", str(file)).exit_code == 3
-    made = acts(here, "apply", "-f", str(file), *WHY)
-    assert list(made) == ["Policy/careful", "Channel/stable", "Group/sites", "Rollout/stable-1.1"]
-    assert list(made.values()) == ["created", "changed", "created", "created"]
+def test_what_was_applied_stands_and_the_same_again_changes_nothing(here: Counter, file: Path) -> None:
     assert here.json("diff", "-f", str(file)) == []
-    assert set(acts(here, "apply", "-f", str(file), *WHY).values()) == {"unchanged"}
-    assert here.json("rollout", "show", "stable-1.1")["state"] == "rolling"
+    again = acts(here, "apply", "-f", str(file), *WHY)
+    assert list(again) == ["Policy/careful", "Channel/stable", "Group/sites", "Rollout/stable-1.1"]
+    assert set(again.values()) == {"unchanged"}
+    assert here.json("rollout", "show", "stable-1.1")["state"] == "waiting"
     reasons = {one["act"]: one["reason"] for one in here.json("audit", "list")["items"]}
-    assert all("ticket 4711" in reasons[act] for act in ("policy.create", "channel.change", "group.create"))
+    made = ("policy.create", "channel.change", "group.create", "rollout.create")
+    assert all("ticket 4711" in reasons[act] for act in made)
 
 
-def test_what_get_writes_is_what_apply_takes(here: Counter, file: Path, tmp_path: Path) -> None:
-    assert here("apply", "-f", str(file), *WHY).exit_code == 0
-    for form in ("yaml", "json"):
-        again = tmp_path / f"again.{form}"
-        again.write_text(here("get", "all", "-o", form).stdout)
-        assert here("diff", "-f", str(again)).exit_code == 0
-    assert 'release: "1.0"' in again.with_suffix(".yaml").read_text().replace("'", '"')
-    assert "keepalive" not in again.with_suffix(".yaml").read_text()
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_what_get_writes_is_what_apply_takes(here: Counter, tmp_path: Path, form: str) -> None:
+    again = tmp_path / f"again.{form}"
+    again.write_text(here("get", "all", "-o", form).stdout)
+    assert here("diff", "-f", str(again)).exit_code == 0
+    assert "keepalive" not in again.read_text()
+    assert DIGITS.search(again.read_text()) is None
 
 
-def test_a_document_is_whole_what_it_does_not_name_has_its_default(here: Counter, file: Path) -> None:
-    assert here("apply", "-f", str(file), *WHY).exit_code == 0
-    file.write_text("apiVersion: fleet.pyvorin/v1\nkind: Channel\nmetadata: {name: stable}\nspec: {}\n")
-    done = here("diff", "-f", str(file))
-    assert "/beat_seconds" in done.stdout
-    assert here("apply", "-f", str(file), *WHY).exit_code == 0
-    assert here.json("channel", "show", "stable")["terms"]["beat_seconds"] == 60
+def test_a_document_is_whole_and_diff_shows_what_goes_back_to_its_default(here: Counter, tmp_path: Path) -> None:
+    (tmp_path / "less.yaml").write_text(f"{HEAD}Channel\nmetadata: {{name: stable}}\nspec: {{policy: careful}}\n")
+    done = here("diff", "-f", str(tmp_path), "-o", "csv")
+    assert done.exit_code == 3
+    assert "channel/stable,changed,/beat_seconds,30,60" in done.stdout
+    dry = here("apply", "-f", str(tmp_path), "--dry-run", *WHY)
+    assert (dry.exit_code, "/beat_seconds" in dry.stdout) == (0, True)
+    assert here.json("channel", "show", "stable")["terms"]["beat_seconds"] == 30
 
 
-def test_one_mistake_anywhere_and_nothing_is_done(here: Counter, file: Path) -> None:
-    file.write_text(FLEET.replace("beat_seconds: 30", "beat_second: 30").replace("DEBUG}", "DEBUG, level: INFO}"))
-    done = here("apply", "-f", str(file), *WHY)
-    assert (done.exit_code, "stands twice" in done.stderr) == (2, True)
-    file.write_text(FLEET.replace("beat_seconds: 30", "beat_second: 30"))
-    done = here("apply", "-f", str(file), *WHY)
-    assert done.exit_code == 2
-    assert "fleet.yaml:18: document 3: spec" in done.stderr
-    file.write_text(FLEET.replace("logging: {level", "health: {port"))
-    done = here("apply", "-f", str(file), *WHY)
-    assert (done.exit_code, "opens /logging" in done.stderr) == (1, True), done.stderr
-    assert here.json("policy", "list") == []
-
-
-def test_a_rollout_that_was_made_is_not_declared_otherwise_and_not_deleted_while_it_runs(
-    here: Counter, file: Path
+@pytest.mark.parametrize(
+    ("before", "after", "code", "said"),
+    [
+        ("beat_seconds: 30", "beat_second: 30", 2, "fleet.yaml:18: document 3: spec.beat_second: unknown"),
+        ("DEBUG}", "DEBUG, level: INFO}", 2, "line 11: key 'level' stands twice"),
+        ("logging: {level", "health: {port", 1, "opens /logging"),
+        ("policy: careful", "policy: hasty", 5, "names policy 'hasty'"),
+        ('release: "1.1"', 'release: "9"', 5, "names release '9'"),
+        ("soak_seconds: 600", "soak_seconds: 6", 6, "another name"),
+    ],
+)
+def test_one_mistake_anywhere_and_nothing_is_done(
+    here: Counter, file: Path, before: str, after: str, code: int, said: str
 ) -> None:
-    assert here("apply", "-f", str(file), *WHY).exit_code == 0
-    file.write_text(FLEET.replace("soak_seconds: 600", "soak_seconds: 6"))
+    stands = here("get", "all", "-o", "json").stdout
+    file.write_text(FLEET.replace("report_seconds: 600", "report_seconds: 601").replace(before, after))
     done = here("apply", "-f", str(file), *WHY)
-    assert (done.exit_code, "another name" in done.stderr) == (6, True)
-    one = ("delete", "rollout", "stable-1.1", *WHY, "--yes", "--expect-count", "1")
-    refused = here(*one)
-    assert (refused.exit_code, "rollout abort" in refused.stderr) == (6, True)
-    assert here("rollout", "abort", "stable-1.1", "--stay", *WHY).exit_code == 0
-    assert here(*one).exit_code == 0
-    assert here(*one).exit_code == 5
-    assert here.json("rollout", "list")["items"][0]["name"] is None
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert here("get", "all", "-o", "json").stdout == stands
+
+
+def test_a_key_that_may_only_read_sees_the_difference(here: Counter, file: Path, tmp_path: Path) -> None:
+    async def reading(place: Bench) -> str:
+        return await place.key_text(AuthScope.READ)
+
+    (tmp_path / "context.toml").write_text((here.home / "context.toml").read_text())
+    (tmp_path / "token").write_text(here.do(reading) + "\n")
+    file.write_text(FLEET.replace("DEBUG", "ERROR"))
+    done = here("diff", "-f", str(file), "--home", str(tmp_path))
+    assert done.exit_code == 3
+    assert "may only read" in done.stdout
+    assert here("apply", "-f", str(file), "--home", str(tmp_path), *WHY).exit_code == 4
 
 
 def test_what_is_in_use_stays_and_what_goes_is_counted(here: Counter, file: Path) -> None:
-    assert here("apply", "-f", str(file), *WHY).exit_code == 0
     done = here("delete", "-f", str(file), *WHY)
     assert done.exit_code == 6
     assert "channel/stable: 2 devices are in it" in done.stderr
-    assert "rollout/stable-1.1: it is" in done.stderr
+    assert "rollout/stable-1.1: it is waiting: end it first" in done.stderr
     assert "channel stable names it" in here("delete", "policy", "careful", *WHY).stderr
-    assert here("delete", "group", "sites", *WHY).exit_code == 2
-    assert acts(here, "delete", "group", "sites", *WHY, "--yes", "--expect-count", "1") == {"Group/sites": "deleted"}
     assert here("channel", "set", "typo").exit_code == 0
-    assert here("delete", "channel", "typo", *WHY, "--yes", "--expect-count", "1").exit_code == 0
-    assert [one["name"] for one in here.json("channel", "list")] == ["stable"]
+    gone = ("delete", "channel", "typo", *WHY)
+    assert here(*gone).exit_code == 2
+    assert acts(here, *gone, "--yes", "--expect-count", "1") == {"Channel/typo": "deleted"}
+    assert here(*gone, "--yes", "--expect-count", "1").exit_code == 5
+    assert here("delete", *WHY).exit_code == 2
 
 
-def test_what_another_wrote_meanwhile_is_not_overwritten(here: Counter, file: Path) -> None:
+def test_what_another_wrote_meanwhile_is_not_overwritten(here: Counter, tmp_path: Path) -> None:
     async def meanwhile(place: Bench) -> None:
-        await place.desk.policies.put("careful", Policy(soak_seconds=7), "another")
+        await place.desk.policies.put("shared", Policy(soak_seconds=7), "another")
 
-    from pyv_fleet.cli.declared_acts import perform
-    from pyv_fleet.cli.declared_files import read_documents
-    from pyv_fleet.cli.declared_fleet import fleet_of
-    from pyv_fleet.client import FleetClient
-    from pyv_fleet.core.declared.planning import plan
-
-    documents = read_documents([str(file)])
+    (tmp_path / "two.yaml").write_text("---\n".join(f"{HEAD}Policy\nmetadata: {{name: {name}}}\nspec: {{}}\n" for name in
+                                                  ("first", "shared", "third")))  # fmt: skip
+    documents = read_documents([str(tmp_path)])
     with FleetClient.at(here.home) as client:
-        steps = plan(documents, fleet_of(client, ["stable-1.1"], ["1.0", "1.1"]))
+        steps = plan(documents, fleet_of(client))
         here.do(meanwhile)
         outcomes, code = perform(client, steps, "mine")
-    assert code == 6
-    assert [one.act for one in outcomes] == ["failed", "not_reached", "not_reached", "not_reached"]
-    assert here.json("policy", "show", "careful")["terms"]["soak_seconds"] == 7
+    assert (code, [one.act for one in outcomes]) == (9, ["created", "failed", "not_reached"])
+    assert here.json("policy", "show", "shared")["terms"]["soak_seconds"] == 7
+
+
+def test_a_rollout_that_ended_lets_go_of_its_name_and_a_group_goes_in_steps(here: Counter) -> None:
+    one = ("--yes", "--expect-count", "1")
+    assert here("rollout", "abort", "stable-1.1", "--stay", *WHY).exit_code == 0
+    assert acts(here, "delete", "rollout", "stable-1.1", *WHY, *one) == {"Rollout/stable-1.1": "deleted"}
+    assert here.json("rollout", "list")["items"][0]["name"] is None
+    assert acts(here, "delete", "groups", "sites", *WHY, *one) == {"Group/sites": "deleted"}
+    assert here.json("get", "group") == []
