@@ -87,7 +87,7 @@ def test_what_was_applied_stands_and_the_same_again_changes_nothing(here: Counte
     again = acts(here, "apply", "-f", str(file), *WHY)
     assert list(again) == ["Policy/careful", "Channel/stable", "Group/sites", "Rollout/stable-1.1"]
     assert set(again.values()) == {"unchanged"}
-    assert here.json("rollout", "show", "stable-1.1")["state"] == "waiting"
+    assert here.json("rollout", "show", "stable-1.1")["state"] == "rolling"
     reasons = {one["act"]: one["reason"] for one in here.json("audit", "list")["items"]}
     made = ("policy.create", "channel.change", "group.create", "rollout.create")
     assert all("ticket 4711" in reasons[act] for act in made)
@@ -152,7 +152,7 @@ def test_what_is_in_use_stays_and_what_goes_is_counted(here: Counter, file: Path
     done = here("delete", "-f", str(file), *WHY)
     assert done.exit_code == 6
     assert "channel/stable: 2 devices are in it" in done.stderr
-    assert "rollout/stable-1.1: it is waiting: end it first" in done.stderr
+    assert "rollout/stable-1.1: it is rolling: end it first" in done.stderr
     assert "channel stable names it" in here("delete", "policy", "careful", *WHY).stderr
     assert here("channel", "set", "typo").exit_code == 0
     gone = ("delete", "channel", "typo", *WHY)
@@ -166,8 +166,8 @@ def test_what_another_wrote_meanwhile_is_not_overwritten(here: Counter, tmp_path
     async def meanwhile(place: Bench) -> None:
         await place.desk.policies.put("shared", Policy(soak_seconds=7), "another")
 
-    (tmp_path / "two.yaml").write_text("---\n".join(f"{HEAD}Policy\nmetadata: {{name: {name}}}\nspec: {{}}\n" for name in
-                                                  ("first", "shared", "third")))  # fmt: skip
+    three = [f"{HEAD}Policy\nmetadata: {{name: {name}}}\nspec: {{}}\n" for name in ("first", "shared", "third")]
+    (tmp_path / "three.yaml").write_text("---\n".join(three))
     documents = read_documents([str(tmp_path)])
     with FleetClient.at(here.home) as client:
         steps = plan(documents, fleet_of(client))
