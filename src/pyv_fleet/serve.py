@@ -155,6 +155,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _engine(data: Path, settings: Settings, ground: Ground, authority: Authority, broker: Broker) -> Engine:
+    from pyv_fleet.core.history import Kept
     from pyv_fleet.core.polling import parse_address
     from pyv_fleet.engine.assembly import Surroundings, assemble
     from pyv_fleet.engine.desk import Addresses
@@ -177,6 +178,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
         bundles=BundleFiles(data / "bundles", settings.bundles.max_bytes),
         article_channel=settings.article.channel,
         prometheus=_prometheus(settings),
+        kept=Kept(whole_days=settings.history.whole_days, landmarks_days=settings.history.landmarks_days),
         polls=PollPlan(
             addresses={one.device_id: parse_address(one.url) for one in settings.poller.devices},
             every_seconds=settings.poller.every_seconds,

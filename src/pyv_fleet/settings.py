@@ -112,6 +112,15 @@ class PrometheusSettings(_Section, frozen=True, kw_only=True):
     token_file: str = ""
 
 
+class HistorySettings(_Section, frozen=True, kw_only=True):
+    """How long the histories of devices and channels are kept, in days."""
+
+    #: every line
+    whole_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    #: how updates ended, what ran, drift, refusals, rollouts
+    landmarks_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All of `fleet.toml`."""
 
@@ -126,6 +135,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     article: ArticleSettings = ArticleSettings()
     poller: PollerSettings = PollerSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
+    history: HistorySettings = HistorySettings()
 
 
 def read_settings(home: Path) -> Settings:

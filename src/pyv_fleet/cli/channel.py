@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pyv_fleet.cli.filters import reason_option
+from pyv_fleet.cli.history import channel_history
 from pyv_fleet.cli.output import Column, show_list, show_one
 from pyv_fleet.cli.session import Session, with_session
 
@@ -70,6 +71,9 @@ def set_(session: Session, name: str, **said: Any) -> None:
 def refresh(session: Session, name: str, reason: str) -> None:
     """Issue its directive again, with the same rules; no device changes anything."""
     show_one(session, session.client.refresh_channel(name, reason), _COLUMNS)
+
+
+group.add_command(channel_history)
 
 
 def _span(span: Any) -> str:

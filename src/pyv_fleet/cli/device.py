@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from pyv_fleet.cli import assignment
+from pyv_fleet.cli import assignment, history
 from pyv_fleet.cli.filters import label_option, labels_of
 from pyv_fleet.cli.output import Column, columns_of, printable, show_list, show_one
 from pyv_fleet.cli.session import CliError, Session, with_session
@@ -143,6 +143,7 @@ def _agent() -> list[str]:
 
 for _command in assignment.COMMANDS:
     group.add_command(_command)
+group.add_command(history.device_history)
 
 _COLUMNS = (
     Column("device", lambda d: d.device_id),

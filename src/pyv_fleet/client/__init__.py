@@ -16,6 +16,7 @@ from pyv_fleet.client.errors import (
 )
 from pyv_fleet.client.fleet import Fleet
 from pyv_fleet.client.groups import Groups
+from pyv_fleet.client.history import Histories
 from pyv_fleet.client.parcels import Parcels
 from pyv_fleet.client.policies import Policies
 from pyv_fleet.client.records import Records
@@ -37,6 +38,7 @@ class FleetClient(
     Trust,
     Records,
     Parcels,
+    Histories,
 ):
     """One controller, as one token sees it. Every method is one call and returns the API's own structs."""
 

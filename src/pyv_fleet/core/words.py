@@ -240,6 +240,26 @@ class AlertName(Word):
     GROUP_STOPPED = "group_stopped", "a group's values stopped at a member that did not take them"
 
 
+class Happening(Word):
+    """What a line of a history tells of."""
+
+    CONNECTION = "connection", "whether it is there"
+    START = "start", "the agent started"
+    AGENT = "agent", "its agent is of another version"
+    ASSIGNMENT = "assignment", "it accepted an order of its own"
+    ORDER = "order", "it accepted an order of its channel"
+    REFUSED = "refused", "it refused an order"
+    PHASE = "phase", "where its update stands"
+    RESULT = "result", "how an update ended"
+    RELEASE = "release", "it runs another release"
+    DRIFT = "drift", "how its live config stands to what was applied and to golden"
+    HEALTH = "health", "its health"
+    ALERT = "alert", "an alert began, or ended"
+    ACT = "act", "somebody did something with it"
+    DIRECTIVE = "directive", "the channel was ordered something"
+    ROLLOUT = "rollout", "a rollout of the channel took a step"
+
+
 class HostState(Word):
     """What became of a push to one host."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pyv_fleet.broker.interface import Broker
 from pyv_fleet.core.catching_up import Behind
+from pyv_fleet.core.history import Kept
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine import sweeps
 from pyv_fleet.engine.alerting import Alerting
@@ -32,6 +33,7 @@ from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.group_steps import GroupSteps
 from pyv_fleet.engine.groups import Groups
+from pyv_fleet.engine.history import History
 from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
 from pyv_fleet.engine.paces import Paces
@@ -93,6 +95,8 @@ class Surroundings:
     polls: PollPlan = field(default_factory=PollPlan)
     #: where rollouts' own metrics are asked for
     prometheus: Asks | None = None
+    #: how long histories are kept
+    kept: Kept = field(default_factory=Kept)
 
 
 class Engine:
@@ -119,17 +123,7 @@ class Engine:
         self._bundles = Bundles(ground, audit, around.bundles)
         self._telemetry = Telemetry(ground, self.tokens)
         self.polls = Polls(ground, around.polls)
-        steps = Steps(ground.clock, around.monotonic)
-        self.rollouts = Rollouts(
-            ground,
-            trust,
-            self.orders,
-            audit,
-            self.alerting,
-            # deaf for one look after a step of the clock, so that the waves' clocks begin anew
-            hearing=lambda: not steps.stepped() and self._hears(),
-            analyses=Analyses(ground, around.prometheus),
-        )
+        self.rollouts = self._made_rollouts(around, audit)
         self.rollbacks = Rollbacks(ground, trust, self.orders, audit, self.rollouts)
         enrolment = Enrolment(
             ground, around.authority, trust, self.orders, self._revocation, self.alerting, audit, link=around.link
@@ -164,10 +158,24 @@ class Engine:
             catching_up=self.catching_up,
             yanks=Yanks(ground, trust, audit, self.rollouts),
             promotions=Promotions(ground, audit, self.rollouts),
+            history=History(ground, around.kept),
         )
         self.group_steps = GroupSteps(ground, goldens, self.orders, self.alerting, audit)
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()
+
+    def _made_rollouts(self, around: Surroundings, audit: AuditLog) -> Rollouts:
+        steps = Steps(around.ground.clock, around.monotonic)
+        return Rollouts(
+            around.ground,
+            self.trust,
+            self.orders,
+            audit,
+            self.alerting,
+            # deaf for one look after a step of the clock, so that the waves' clocks begin anew
+            hearing=lambda: not steps.stepped() and self._hears(),
+            analyses=Analyses(around.ground, around.prometheus),
+        )
 
     def _tell_each_other(self) -> None:
         #: found while orders were held
@@ -312,6 +320,7 @@ class Engine:
         await self.sweeps.forget()
         await self._telemetry.forget_old()
         await self._bundles.forget()
+        await self.desk.history.thin()
 
 
 async def found_fleet(database: Database, name: str, root_key: str, now_ms: int) -> None:

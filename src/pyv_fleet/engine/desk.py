@@ -42,6 +42,7 @@ from pyv_fleet.engine.catching_up import CatchingUp
 from pyv_fleet.engine.desired import Desired
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
 from pyv_fleet.engine.groups import Groups
+from pyv_fleet.engine.history import History
 from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.parts import Parts
 from pyv_fleet.engine.policies import Policies
@@ -128,6 +129,11 @@ class Desk:
     def rollbacks(self) -> Rollbacks:
         """Rollbacks: ordered, followed, told of."""
         return self._parts.rollbacks
+
+    @property
+    def history(self) -> History:
+        """What devices and channels went through."""
+        return self._parts.history
 
     # --- the fleet ---
 

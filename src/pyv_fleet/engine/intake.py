@@ -17,6 +17,7 @@ from pyv_fleet.engine import statuses
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.history import note_words
 from pyv_fleet.engine.interface import Heard, HeardObserver
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.presence import Presences, Session
@@ -281,6 +282,8 @@ class Intake:
     async def _save(self, connection: AsyncConnection, batch: _Batch) -> None:
         changed = [batch.known[device_id].status for device_id in batch.before]
         await statuses_stored.save_many(connection, changed)
+        heard = [(one.before, one.after) for one in batch.heard()]
+        await note_words(connection, heard, batch.now_ms)
         for device_id, detail in batch.clones.items():
             await self._alerting.raise_alert(
                 connection, AlertName.CLONE_OR_RESTORED, detail=detail, device_id=device_id

@@ -18,6 +18,7 @@ from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.enrolment import Enrolment
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.groups import Groups
+from pyv_fleet.engine.history import History
 from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.interface import ReleaseDesk, RolloutDesk
 from pyv_fleet.engine.parcels import Parcels
@@ -65,3 +66,4 @@ class Parts:
     catching_up: CatchingUp
     yanks: Yanks
     promotions: Promotions
+    history: History

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pyv_fleet.core.rollout import NotNow, Plan, Rollout, already, approvals_missing, made, moves, on_entry, step
 from pyv_fleet.core.rollout_events import Cleared, Event, HoldWave, Paused, Started, Superseded
 from pyv_fleet.core.views import Page, PlanView, RollbackSpec, RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import AuthScope, RolloutAct, RolloutState
+from pyv_fleet.core.words import AuthScope, Happening, RolloutAct, RolloutState
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.audit import AuditLog
@@ -31,8 +31,9 @@ from pyv_fleet.engine.rollout_preview import preview
 from pyv_fleet.engine.rollout_views import machine_of, record_of, view_of
 from pyv_fleet.engine.rollout_watch import Watch, obstacle_of
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.store import history, releases, rollouts
 from pyv_fleet.store import orders as directives
-from pyv_fleet.store import releases, rollouts
+from pyv_fleet.store.history import Note
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.rollouts import RolloutRecord, WaveRecord
 
@@ -248,6 +249,9 @@ class Rollouts:
             raise Conflict("not now", str(why), why.moves) from None
         stored = record_of(after, record.spec)
         await rollouts.save(connection, stored)
+        said = f"{record.id} is {after.state}: {after.because}"
+        note = Note(at=event.at, what=Happening.ROLLOUT, channel=record.channel, detail=said)
+        await history.add(connection, [note])
         if actor == CONTROLLER:
             subject = f"{record.id} {record.channel}"
             await self._audit.record(

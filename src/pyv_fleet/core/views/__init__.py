@@ -15,6 +15,7 @@ from pyv_fleet.core.views.devices import (
 )
 from pyv_fleet.core.views.fleet import AttentionView, FleetStatus, FleetView, SnapshotDevice, SnapshotView
 from pyv_fleet.core.views.groups import GroupBody, GroupMemberView, GroupSpec, GroupVerb, GroupView
+from pyv_fleet.core.views.history import HistoryPage, HistoryView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
@@ -76,6 +77,8 @@ __all__ = [
     "GroupSpec",
     "GroupVerb",
     "GroupView",
+    "HistoryPage",
+    "HistoryView",
     "MeasureView",
     "Page",
     "ParcelOrder",

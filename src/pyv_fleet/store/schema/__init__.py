@@ -7,6 +7,7 @@ reports and orders never write the same row.
 from pyv_fleet.store.schema.devices import certificates, device_labels, device_status, devices, ingest_batches, requests
 from pyv_fleet.store.schema.fleet import api_tokens, fleet, idempotency, tokens, trust_documents
 from pyv_fleet.store.schema.groups import group_members, groups
+from pyv_fleet.store.schema.history import history
 from pyv_fleet.store.schema.naming import Sequence, metadata
 from pyv_fleet.store.schema.orders import blobs, channels, directives, golden_hashes, policies, releases
 from pyv_fleet.store.schema.records import alerts, audit
@@ -29,6 +30,7 @@ __all__ = [
     "golden_hashes",
     "group_members",
     "groups",
+    "history",
     "idempotency",
     "ingest_batches",
     "metadata",

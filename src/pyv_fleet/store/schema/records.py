@@ -14,7 +14,7 @@ alerts: Final = Table(
     Column("id", String(32), primary_key=True),
     Column("name", String(64), nullable=False),
     Column("subject", String(64), nullable=False),  # device id, channel, or "" for the fleet
-    Column("device_id", String(64), nullable=True),
+    Column("device_id", String(64), nullable=True, index=True),
     Column("state", String(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("verified", Boolean, nullable=False),
@@ -37,7 +37,7 @@ audit: Final = Table(  # hash-chained: a line that is changed or taken out shows
     Column("at", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("act", String(64), nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
     Column("reason", Text, nullable=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),

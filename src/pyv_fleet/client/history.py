@@ -1,0 +1,29 @@
+"""Histories of devices and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyv_fleet.client.transport import Transport, safe
+from pyv_fleet.core import views
+
+
+class Histories(Transport):
+    """Calls about: histories."""
+
+    def device_history(self, device_id: str) -> Iterator[views.HistoryView]:
+        """A device's, the newest first."""
+        yield from self._lines(f"/v1/devices/{safe(device_id)}/history")
+
+    def channel_history(self, name: str) -> Iterator[views.HistoryView]:
+        """A channel's, the newest first."""
+        yield from self._lines(f"/v1/channels/{safe(name)}/history")
+
+    def _lines(self, path: str) -> Iterator[views.HistoryView]:
+        after: str | None = None
+        while True:
+            page = self.get(path, views.HistoryPage, {"after": after} if after else {})
+            yield from page.items
+            if page.next is None:
+                return
+            after = page.next
