@@ -49,7 +49,7 @@ DIRECTIVE = json.dumps({
 ASSIGNMENT = json.dumps({
     "v": 1, "fleet": "acme", "epoch": 1, "device_id": "FLEET-1", "number": 1, "channel": "stable", "issued_at": 1,
     "issued_by": "me", "labels": {"a": "b"}, "overlay": {"health": {"port": None}}, "tz": "UTC",
-    "pin": {"release": "a" * 64, "attempt": 1, "kind": "pin"},
+    "pin": {"release": "a" * 64, "attempt": 1, "kind": "pin"}, "turn": {"release": "a" * 64, "attempt": 1},
 }).encode()  # fmt: skip
 ENVELOPE = seal(DIRECTIVE, TYPE_DIRECTIVE, [KEY])
 PARCEL = json.dumps({"v": 1, "directive": ENVELOPE.decode(), "assignment": "x", "trust": ["x"], "releases": ["x"],

@@ -18,9 +18,10 @@ from pyv_edge_agent.core.launching import INSTALLED
 from pyv_edge_agent.core.memory import Heard, Installed, Memory
 from pyvorin_edge import envelope, topics
 from pyvorin_edge.identity import Digest, digest_of
-from pyvorin_edge.orders import BundleRef, Gate, Pin
+from pyvorin_edge.orders import BundleRef, Gate, Grant, Pin, Rule
 from pyvorin_edge.trust import advance_all, from_key
-from pyvorin_edge.vocabulary import RuleKind
+from pyvorin_edge.turns import crit_of, turn_for
+from pyvorin_edge.vocabulary import RuleKind, WaitingFor
 
 HOUR: Final = 3600.0
 GATE: Final = Gate(within_seconds=4, hold_seconds=2)
@@ -46,6 +47,9 @@ class Fate(RuleBasedStateMachine):
         self.kept: dict[str, bytes] = {}
         #: forward switches: what was put in force, and the floor that then held
         self.switches: list[tuple[Installed, int]] = []
+        #: releases that may be begun (each second one is handed out in turns), and those that were
+        self.leave: set[str] = set()
+        self.begun: set[str] = set()
         self.heard: dict[str, Heard] = {}
         self.floor = (1, 0)
         self.subject.provision(self.fleet.join(), self.config(99), {})
@@ -95,9 +99,9 @@ class Fate(RuleBasedStateMachine):
         hold=st.booleans(),
     )
     def direct(self, choice: int, kind: RuleKind, channel: str, spread: int, hold: bool) -> None:
-        last = self.fleet.rule(self._release(choice), kind=kind, spread_seconds=spread)
-        first = (self.fleet.rule(self._release(choice + 1), hold=True),) if hold else ()
-        order = self.fleet.order(*first, last, channel=channel)
+        last = self._rule(choice, kind=kind, spread_seconds=spread)
+        first = (self._rule(choice + 1, hold=True),) if hold else ()
+        order = self.fleet.order(*first, last, channel=channel, crit=crit_of((*first, last)))
         self.sent.append((topics.channel(channel), self.fleet.send(order)))
 
     @precondition(lambda self: self.sent)
@@ -111,14 +115,17 @@ class Fate(RuleBasedStateMachine):
             [{}, {}, {}, {"windows": {"default_size": 7}}, {"sensors": {"poll_interval_seconds": 1}}]
         ),
         channel=st.sampled_from(["stable"] * 4 + ["beta"]),
-        pinned=st.one_of(st.none(), MARKERS),
+        pinned=st.one_of(st.none(), st.none(), MARKERS),
+        turn=st.booleans(),
     )
-    def assign(self, overlay: dict[str, Any], channel: str, pinned: int | None) -> None:
+    def assign(self, overlay: dict[str, Any], channel: str, pinned: int | None, turn: bool) -> None:
         pin = None
         if pinned is not None:
             self.fleet.attempts += 1
             pin = Pin(release=self._release(pinned), attempt=self.fleet.attempts, kind=RuleKind.RELEASE)
-        sealed = self.fleet.assign(overlay=overlay, channel=channel, pin=pin)
+            self.leave.add(pin.release)
+        grant = self._grant() if turn else None
+        sealed = self.fleet.assign(overlay=overlay, channel=channel, pin=pin, turn=grant)
         self.sent.append((topics.assignment(DEVICE), sealed))
 
     @rule(change=st.sampled_from(["floor", "epoch", "revoke", "key"]), choice=MARKERS)
@@ -238,6 +245,10 @@ class Fate(RuleBasedStateMachine):
                 assert by_digest[installed.release] >= floor, "a release below the floor was put in force"
 
     @invariant()
+    def what_is_handed_out_in_turns_was_not_begun_without_leave(self) -> None:
+        assert self.begun <= self.leave, "a release was begun out of turn"
+
+    @invariant()
     def nothing_bad_is_committed(self) -> None:
         memory = self._memory()
         kept = [one.release for one in (memory.committed, *memory.previous) if one is not None]
@@ -258,6 +269,7 @@ class Fate(RuleBasedStateMachine):
     def teardown(self) -> None:
         """When the world is kind again, it settles: on what it works towards, or on why not."""
         self._rest(hours=3)
+        self._give_turn()
         memory, device = self._memory(), self.subject.device
         assert device is not None
         assert memory.trial is None, f"it never settled: {memory.trial}"
@@ -282,6 +294,34 @@ class Fate(RuleBasedStateMachine):
         names = sorted(self.releases)
         return self.releases[names[choice % len(names)]][0]
 
+    def _rule(self, choice: int, *, kind: RuleKind = RuleKind.RELEASE, **fields: Any) -> Rule:
+        release = self._release(choice)
+        in_turns = self._marker(release) % 2 == 1
+        if not in_turns or kind is RuleKind.ROLLBACK:
+            self.leave.add(release)
+        return self.fleet.rule(release, kind=kind, turn=in_turns, **fields)
+
+    def _marker(self, release: Digest) -> int:
+        return next(marker for marker, (digest, _) in self.releases.items() if digest == release)
+
+    def _grant(self) -> Grant | None:
+        """Of what the fleet said last, to the device or not."""
+        if self.fleet.directive is None:
+            return None
+        rule = self.fleet.directive.rules[-1]
+        self.leave.add(rule.release)
+        return Grant(release=rule.release, attempt=rule.attempt)
+
+    def _give_turn(self) -> None:
+        device, memory = self.subject.device, self._memory()
+        if device is None or device.waiting_for is not WaitingFor.TURN or memory.trial is None:
+            return
+        assert device.assignment is not None
+        self.leave.add(memory.trial.target.release)
+        kept = {name: getattr(device.assignment, name) for name in ("overlay", "channel", "pin")}
+        self.fleet.assign(**kept, turn=turn_for(memory.trial.target))
+        self._rest(hours=3)
+
     def _memory(self) -> Memory:
         return self.subject.disk.memory()
 
@@ -297,6 +337,10 @@ class Fate(RuleBasedStateMachine):
             memory = disk.memory()
             if isinstance(effect, do.Switch) and effect.installed != memory.committed and self.subject.device:
                 self.switches.append((effect.installed, floor_of(self.subject.device.trust, memory)))
+                kind = memory.trial.target.kind if memory.trial is not None else RuleKind.ROLLBACK
+                first = memory.committed is None or memory.committed.release is None
+                if effect.installed.release is not None and kind is RuleKind.RELEASE and not first:
+                    self.begun.add(effect.installed.release)
 
         disk.intended = watched  # type: ignore[method-assign]
 
