@@ -107,6 +107,11 @@ class DailyWork:
         """How fast bundles may be fetched; 0 = no limit."""
         return int(self._sections.get("update", {}).get("download_bytes_per_second", 0))
 
+    @property
+    def lock_seconds_max(self) -> float:
+        """How long an update waits for the update lock; 0 = until it is let go."""
+        return float(self._sections.get("update", {}).get("lock_seconds_max", 0))
+
     def apply(self, effective: Mapping[str, Any]) -> None:
         """Put an effective, validated document in force: restart what its sections affect. ApplyError names the first
         part that could not be; the others run."""

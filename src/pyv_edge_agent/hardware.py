@@ -57,6 +57,14 @@ def boot_id(root: Path = ROOT) -> str:
     return (root / "proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def machine_boot_id() -> str:
+    """The same; empty if there is none: then every start counts as within the same boot."""
+    try:
+        return boot_id()
+    except OSError:
+        return ""
+
+
 def clock_state(forced: Clock | None = None, root: Path = ROOT) -> Clock:
     """Whether the clock can be believed; `forced` is the operator's word and goes before what the machine says.
 

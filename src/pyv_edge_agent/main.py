@@ -34,6 +34,7 @@ from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import Slots
 from pyv_edge_agent.enrolled import Enrolled, proof_to_keep, read_enrolled, read_server_ca, read_trust, with_join
+from pyv_edge_agent.guarding import GuardPlace
 from pyv_edge_agent.installed import agent_version
 from pyv_edge_agent.keepsakes import mend
 from pyv_edge_agent.link.choosing import LinkKind, make_link
@@ -79,6 +80,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_config_reload: bool = False
     #: how the fleet is reached
     link: LinkKind = LinkKind.AUTO
+    #: what applications lock to put updates off; none = in the state directory
+    update_lock: Path | None = None
     #: the operator's word on the clock, before the machine's
     clock: ClockWord | None = None
     limits: Limits = Limits()
@@ -196,6 +199,7 @@ class EdgeAgent:
             agent_version=agent_version(),
             caps=CAPS if self._options.start_again is None else (*CAPS, CAN_BUNDLE),
             enrolled_link=enrolled.whereabouts if enrolled is not None else None,
+            guarded=True,
             limits=self._options.limits,
         )
         device = wake(facts, memory, read_trust(self._place, memory.trust))
@@ -205,7 +209,7 @@ class EdgeAgent:
         self._queue = queue = CloudSyncQueue(self._place.queue, device_id=device_id, synced=synced, patient=True)
         self._daily = DailyWork(self._daily_place(device_id, key, enrolled), queue, self._clock, self._log, self.pulse)
         self._updater = self._make_updater(device, journal, key, enrolled)
-        self._updater.start(secrets.token_hex(8), _machine_boot_id())
+        self._updater.start(secrets.token_hex(8), hardware.machine_boot_id())
         if enrolled is not None and device.assignment is None:
             self._updater.put(Arrived(topics.assignment(device_id), enrolled.join.assignment.encode("utf-8"), True))
         if enrolled is not None:
@@ -246,6 +250,14 @@ class EdgeAgent:
             enrolled=where,
             start_again=self._options.start_again,
             route=Route(self._passport, lambda: daily.download_bytes_per_second),
+            guards=GuardPlace(
+                update_lock=self._options.update_lock or self._place.update_lock,
+                hooks=self._place.hooks,
+                live=self._config_path,
+                device_id=device.facts.device_id,
+                lock_seconds_max=lambda: daily.lock_seconds_max,
+                scrub=self._secrecy.scrub,
+            ),
         )
         bundles = BundleSlots(self._place.root)
         bundles.sweep()
@@ -380,13 +392,6 @@ class EdgeAgent:
         hider = Hider(known_secrets(self._place, self._config_path, os.environ))
         lines = self._log.lines.last(count)
         return tuple(hider.hidden(line.encode("utf-8", "replace")).decode("utf-8", "replace") for line in lines)
-
-
-def _machine_boot_id() -> str:
-    try:
-        return hardware.boot_id()
-    except OSError:
-        return ""  # then every start counts as the same boot
 
 
 __all__ = ["AgentOptions", "AgentRunning", "DiskError", "EdgeAgent", "QueueError"]

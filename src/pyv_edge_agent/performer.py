@@ -20,6 +20,7 @@ from pyv_edge_agent.disk.history import History
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.live import LiveFile
 from pyv_edge_agent.disk.slots import SlotKind, Slots
+from pyv_edge_agent.guarding import GuardPlace, Guards, Store
 from pyv_edge_agent.link.interface import Link
 from pyvorin_edge.config.problem import ConfigError, refuse
 from pyvorin_edge.config.variables import Reference, Values
@@ -55,6 +56,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     start_again: Callable[[], None] | None
     #: how bundles come here
     route: Route
+    #: update lock and hooks; none = this agent has neither
+    guards: GuardPlace | None = None
 
 
 class Disk(msgspec.Struct, frozen=True):
@@ -87,6 +90,8 @@ class Performer:
         self._link = link
         self._around = around
         self._put = put
+        store = Store(lambda blob: disk.slots.read(SlotKind.BLOBS, blob), disk.code.slots.directory)
+        self._guards = None if around.guards is None else Guards(around.guards, store, put)
         self._where = around.enrolled
         #: the link on trial (rule 7)
         self.candidate: Whereabouts | None = None
@@ -128,6 +133,8 @@ class Performer:
                 self._delivery.fetch(bundle, trust, self._where)
             case do.LeaveBundle():
                 self._delivery.leave()
+            case do.LookAtLock() | do.FreeLock() | do.RunHooks() | do.LeaveHooks():
+                return self._guard(effect)
             case do.Switch(installed, good):
                 return self._switch(installed, good)
             case do.Establish(installed):
@@ -151,6 +158,24 @@ class Performer:
                 logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", text)
             case _:
                 assert_never(effect)
+        return []
+
+    def leave_hooks(self) -> None:
+        """End the hooks that run: the agent stops."""
+        if self._guards is not None:
+            self._guards.leave()
+
+    def _guard(self, effect: do.LookAtLock | do.FreeLock | do.RunHooks | do.LeaveHooks) -> list[ev.Event]:
+        guards = self._guards
+        match effect:
+            case do.LookAtLock(take):
+                return [ev.LockSeen(holder=None) if guards is None else guards.look_at_lock(take)]
+            case do.RunHooks(number=number):
+                return [ev.HooksEnded(number=number)] if guards is None else guards.run(effect)
+            case do.FreeLock() if guards is not None:
+                guards.free_lock()
+            case do.LeaveHooks() if guards is not None:
+                guards.leave()
         return []
 
     def _use_link(self, link: Whereabouts | None, candidate: bool) -> None:

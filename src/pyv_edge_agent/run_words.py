@@ -22,6 +22,7 @@ from pyvorin_edge.address import is_loopback
 from pyvorin_edge.vocabulary import Clock
 
 STATE_VARIABLE: Final = "PYV_EDGE_STATE_DIR"
+LOCK_VARIABLE: Final = "PYV_EDGE_UPDATE_LOCK"
 PORT_MAX: Final = 65535
 
 
@@ -71,6 +72,12 @@ RUN_OPTIONS: Final = (
         "How the fleet is reached; auto: MQTT if it has a broker, else HTTP.",
         LinkKind.AUTO.value,
         tuple(kind.value for kind in LinkKind),
+    ),
+    RunOption(
+        "--update-lock",
+        Takes.FILE,
+        "What applications lock to put updates off; by default update.lock in the state directory.",
+        variable=LOCK_VARIABLE,
     ),
     RunOption(
         "--clock",
@@ -130,6 +137,7 @@ def orders_of(said: Mapping[str, Any]) -> RunOrders:
         health_allow_remote=values["health_allow_remote"],
         allow_config_reload=values["allow_config_reload"],
         link=LinkKind(values["link"]),
+        update_lock=values["update_lock"],
         clock=Clock(values["clock"]) if values["clock"] is not None else None,
     )
     return RunOrders(

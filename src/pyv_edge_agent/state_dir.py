@@ -84,6 +84,16 @@ class StateDir(msgspec.Struct, frozen=True):
         return self.root / "agent.sock"
 
     @property
+    def update_lock(self) -> Path:
+        """What an application locks (flock) so that no update interrupts it."""
+        return self.root / "update.lock"
+
+    @property
+    def hooks(self) -> Path:
+        """Which programs run before and after a change: the device's own, no release writes it."""
+        return self.root / "hooks.toml"
+
+    @property
     def lock(self) -> Path:
         """Held by the running agent: there is never a second one on this state."""
         return self.root / "lock"

@@ -140,6 +140,7 @@ class OTAUpdater:
             self._worker.join(within_seconds / 2)
             self._worker = None
         self._delivery.leave()
+        self._performer.leave_hooks()
         self._link.stop(within_seconds / 2)
 
     def put(self, event: ev.Event) -> None:
@@ -198,6 +199,12 @@ class OTAUpdater:
                 raise OSError(f"not durable yet, tried again in {DISK_RETRY_SECONDS:g} s: {self.trouble}")
 
         self.call(forget)
+
+    def pass_lock(self) -> bool:
+        """Let the update under way be put in force in spite of the update lock; whether one is under way."""
+        before = self._device.memory.trial
+        self.call(lambda: self.feed(ev.LockPassedByHand()))
+        return before is not None
 
     def version_of(self, release: Digest) -> str | None:
         """What people call a release, if its envelope lies in the store; none if not."""

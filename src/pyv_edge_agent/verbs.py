@@ -44,6 +44,7 @@ class Verbs:
             "drift": lambda args: self.drift(),
             "rollback": self.rollback,
             "pardon": self.pardon,
+            "pass-lock": lambda args: self.pass_lock(),
             "logs": self.logs,
             "reload": lambda args: self._reload(),
         }
@@ -83,6 +84,12 @@ class Verbs:
         release = quarantined_as(self.status(), str(args.get("release", "")))
         self._updater.pardon(release)
         return {**self.status(), "release": release}
+
+    def pass_lock(self) -> dict[str, Any]:
+        """The update under way does not wait for the update lock; Conflict if none is under way."""
+        if not self._updater.pass_lock():
+            raise Conflict("no update is under way: there is nothing to go on with")
+        return self.status()
 
     def logs(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """The last log lines."""

@@ -75,6 +75,22 @@ class Cause(Word):
     UNSUPPORTED = "unsupported", "it needs something that this agent does not know"
     MALFORMED = "malformed", "a field is missing or blank"
     BUNDLE = "bundle", "its bundle cannot be taken by this agent"
+    HOOK = "hook", "a hook of this device did not end well"
+
+
+class HookMoment(Word):
+    """When a hook of a device runs."""
+
+    BEFORE = "before", "before the config is put in force"
+    AFTER = "after", "when it is in force"
+
+
+class HookReason(Word):
+    """Why a config is put in force, as a hook is told."""
+
+    UPDATE = "update", "a release of the fleet's, or one chosen by hand"
+    REVERT = "revert", "the release did not prove itself: what was committed runs again"
+    REPAIR = "repair", "the live file was edited, and is written back"
 
 
 class BundleFault(Word):

@@ -64,6 +64,9 @@ class CoreSubject:
         self.crashing_slots: set[str] = set()
         self.spoilt_bundles: set[str] = set()
         self.deaf_slots: set[str] = set()
+        #: who holds the update lock, and why a hook does not end well
+        self.lock_holder: str | None = None
+        self.hook_fails: str | None = None
         self._cut_at: Phase | None = None
         self.running_slot = INSTALLED
         self._anchor: Trust | None = None
@@ -104,6 +107,7 @@ class CoreSubject:
             device_id=DEVICE,
             agent_version="1",
             caps=(CAN_BUNDLE,),
+            guarded=True,
             enrolled_link=Link(mqtt=(self.address,)),
             limits=self.limits,
         )
@@ -321,6 +325,12 @@ class CoreSubject:
             case do.FetchBundle(bundle):
                 return self._fetch_bundle(bundle)
             case do.LeaveBundle():
+                pass
+            case do.LookAtLock(take):
+                return [ev.LockSeen(holder=self.lock_holder, ours=take and self.lock_holder is None)]
+            case do.RunHooks(number=number):
+                return [ev.HooksEnded(number=number, failed=self.hook_fails)]
+            case do.FreeLock() | do.LeaveHooks():
                 pass
             case do.Switch(installed, good):
                 return self._put_in_force(installed, good)

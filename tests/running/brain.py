@@ -14,7 +14,7 @@ from pyv_edge_agent.core.memory import Installed, Memory
 from pyv_edge_agent.enrolled import with_join
 from pyvorin_edge import topics, wire
 from pyvorin_edge.identity import DeviceId, Digest, digest_of
-from pyvorin_edge.orders import EMPTY_OVERLAY, Target
+from pyvorin_edge.orders import EMPTY_OVERLAY, Rule, Target
 from pyvorin_edge.report import Report
 from pyvorin_edge.trust import Link, advance_all, from_key
 from pyvorin_edge.vocabulary import ConfigFormat, RuleKind
@@ -28,12 +28,14 @@ E = TypeVar("E")
 class Bench:
     """One enrolled device that has booted; `last` are the effects of the last step."""
 
-    def __init__(self, limits: Limits | None = None, version: str = "1") -> None:
+    def __init__(self, limits: Limits | None = None, version: str = "1", *, guarded: bool = False) -> None:
         self.broker = MemoryBroker()
         self.fleet = Fleet(self.broker, DEVICE, HOME.mqtt[0])
         self.up = 0.0
         self.synced = True
-        self.facts = Facts(device_id=DEVICE, agent_version=version, enrolled_link=HOME, limits=limits or Limits())
+        self.facts = Facts(
+            device_id=DEVICE, agent_version=version, enrolled_link=HOME, guarded=guarded, limits=limits or Limits()
+        )
         self.last: tuple[do.Effect, ...] = ()
         self.device: Device = self._woken(with_join(Memory(), self.fleet.join()))
         self.boot()
@@ -113,6 +115,37 @@ class Bench:
 
 
 HEALTHY: dict[str, Any] = {"status": "healthy", "ingest": {"adapters_connected": [], "devices_configured": 0}}
+
+
+#: the config of the release that a guarded bench runs
+BASE: bytes = b"[windows]\ndefault_size = 1\n"
+
+
+def guarded_bench() -> Bench:
+    """On a release of its fleet, with an update lock that is free and hooks that all end well so far."""
+    bench = Bench(guarded=True)
+    bench.connect()
+    bench.assign()
+    digest = bench.release("0.9", BASE)
+    lay_ready(bench, digest, BASE)
+    bench.feed(ev.LockSeen(holder=None, ours=True))
+    bench.feed(ev.HooksEnded(number=bench.device.hooks.number))
+    bench.feed(ev.Switched(effective_hash="e" * 64))
+    bench.feed(ev.HooksEnded(number=bench.device.hooks.number))
+    bench.prove()
+    assert bench.memory.committed is not None
+    assert bench.memory.committed.release == digest
+    return bench
+
+
+def lay_ready(bench: Bench, what: Rule | Digest, config: bytes, **fields: Any) -> None:
+    """Order a release, fetch and stage it: only what keeps it from being put in force is left."""
+    bench.direct(what, **fields)
+    digest = what.release if isinstance(what, Rule) else what
+    bench.feed(ev.Looked(release=digest, data=None))
+    bench.deliver(topics.release(digest))
+    bench.feed(ev.Looked(blob=digest_of(config), data=config))
+    bench.feed(ev.Staged())
 
 
 def a_target(letter: str = "a", **fields: Any) -> Target:

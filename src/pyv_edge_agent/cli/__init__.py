@@ -10,6 +10,7 @@ from pyv_edge_agent.cli.applying import apply
 from pyv_edge_agent.cli.configuring import config as config_group
 from pyv_edge_agent.cli.diagnosing import diag
 from pyv_edge_agent.cli.failing import Commands
+from pyv_edge_agent.cli.locks import lock
 from pyv_edge_agent.cli.looking import drift, health, show_version, status
 from pyv_edge_agent.cli.provisioning import provision
 from pyv_edge_agent.cli.queueing import queue
@@ -58,6 +59,7 @@ for command in (
     drift,
     update,
     rollback,
+    lock,
     history,
     queue,
     diag,

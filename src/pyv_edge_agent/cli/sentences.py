@@ -104,6 +104,8 @@ def _update(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     verb = "back to" if update["kind"] == RuleKind.ROLLBACK else "to"
     name = update["target_version"] or update["target"][:12]
     waits = f"; {WaitingFor(update['waiting_for']).sentence}" if update["waiting_for"] else ""
+    if update["waiting_for"] == WaitingFor.LOCK and update.get("lock_holder"):
+        waits += f": {update['lock_holder']}"
     yield "update", f"{verb} {name}, attempt {update['attempt']}: {phase}, {phase.sentence}{waits}"
     if update["since_seconds"] is not None:
         due = f", looked at again in {span(update['due_seconds'])}" if update["due_seconds"] is not None else ""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from pyv_edge_agent.core import events as ev
+from pyv_edge_agent.core.answering import respond
 from pyv_edge_agent.core.device import Turn
-from pyv_edge_agent.core.effects import Publish, ReadLogs
+from pyv_edge_agent.core.effects import ReadLogs
 from pyv_edge_agent.core.hearing import refuse
-from pyv_edge_agent.core.living import remediate
 from pyv_edge_agent.core.obey import NotObeyed, heed_request
+from pyv_edge_agent.core.repairing import remediate
 from pyv_edge_agent.core.update import phase_of
 from pyvorin_edge import topics, wire
 from pyvorin_edge.config.redaction import redact
 from pyvorin_edge.identity import spread_delay_seconds
 from pyvorin_edge.orders import Request
-from pyvorin_edge.report import Response
 from pyvorin_edge.topics import Kind
 from pyvorin_edge.vocabulary import Phase, Refusal, ResponseOutcome, Verb
 
@@ -45,19 +45,6 @@ def ask(turn: Turn, event: ev.Arrived) -> bool:
     turn.set(requests_seen=(*turn.device.requests_seen, request.request_id)[-SEEN_MAX:])
     _answer(turn, request)
     return True
-
-
-def respond(turn: Turn, request_id: str, outcome: ResponseOutcome, code: Refusal | None, body: dict[str, Any]) -> None:
-    """Send the answer to a request."""
-    answer = Response(
-        v=1,
-        request_id=request_id,
-        device_id=turn.device.facts.device_id,
-        outcome=outcome,
-        code=code,
-        body=body,
-    )
-    turn.do(Publish(topic=topics.response(turn.device.facts.device_id), payload=wire.encode(answer), qos=1))
 
 
 def logs_read(turn: Turn, event: ev.LogsRead) -> None:
@@ -114,9 +101,14 @@ def _snapshot(turn: Turn, request: Request) -> None:
 def _remediate(turn: Turn, request: Request) -> None:
     """Rule 14: only over the live file that was seen, and only when nothing is under way."""
     device, committed = turn.device, turn.memory.committed
-    if committed is None or phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None:
+    if committed is None or phase_of(turn.memory) is not Phase.SETTLED or _is_repaired(turn):
         respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"detail": "an update is under way"})
     elif "live_hash" not in request.args or request.args["live_hash"] != device.live_hash:
         respond(turn, request.request_id, ResponseOutcome.REFUSED, None, {"detail": "the live file is another by now"})
     else:
-        remediate(turn, committed, request.request_id)
+        drift = device.drift
+        remediate(turn, committed, request.request_id, drift.paths if drift.more == 0 else None)
+
+
+def _is_repaired(turn: Turn) -> bool:
+    return turn.device.remediating is not None or turn.device.hooks.running is not None

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from pyv_edge_agent.core import asked, carrying, content, hearing, living, moving, reach, working
+from pyv_edge_agent.core import (
+    activating,
+    asked,
+    carrying,
+    content,
+    hearing,
+    living,
+    lock,
+    moving,
+    reach,
+    repairing,
+    working,
+)
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.aim import local_choice, pardoned
@@ -17,7 +29,6 @@ from pyv_edge_agent.core.effects import Effect, Log, LookAtHealth, LookAtLive, S
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.core.telling import tell, tell_at
 from pyvorin_edge.trust import Trust
-from pyvorin_edge.vocabulary import ResponseOutcome
 
 
 def wake(facts: Facts, memory: Memory, trust: Trust) -> Device:
@@ -74,7 +85,7 @@ def _take(turn: Turn, event: ev.Event) -> None:
             reach.acknowledged(turn)
             carrying.acknowledged(turn, event.seq)
         case ev.Staged():
-            moving.move(turn, up.LaidReady())
+            working.staged(turn)
         case ev.StageFailed():
             working.stage_failed(turn, event)
         case ev.Switched():
@@ -99,6 +110,12 @@ def _take(turn: Turn, event: ev.Event) -> None:
                 _arrived(turn, ev.Arrived(event.topic, event.data))
         case ev.BundleReady() | ev.BundleProgressed() | ev.BundleFailed():
             carrying.bundle_heard(turn, event)
+        case ev.LockSeen():
+            lock.lock_seen(turn, event)
+        case ev.LockPassedByHand():
+            lock.lock_passed(turn)
+        case ev.HooksEnded():
+            activating.hooks_ended(turn, event)
         case ev.LogsRead():
             asked.logs_read(turn, event)
         case ev.Ticked():
@@ -167,20 +184,15 @@ def _ask_again(turn: Turn) -> None:
 def _switched(turn: Turn, event: ev.Switched) -> None:
     if turn.device.remediating is None:
         working.switched(turn, event)
-        return
-    asked_by = living.remediated(turn)
-    if asked_by is not None and asked_by != "policy":
-        asked.respond(turn, asked_by, ResponseOutcome.DONE, None, {})
+    else:
+        repairing.remediated(turn)
 
 
 def _switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
     if turn.device.remediating is None:
         working.switch_failed(turn, event)
-        return
-    asked_by = living.remediated(turn)
-    turn.do(Log("error", f"writing the committed config back failed: {event.detail}"))
-    if asked_by is not None and asked_by != "policy":
-        asked.respond(turn, asked_by, ResponseOutcome.FAILED, None, {"detail": event.detail})
+    else:
+        repairing.remedy_failed(turn, event.detail)
 
 
 def _by_hand(turn: Turn, event: ev.RolledBackByHand) -> None:

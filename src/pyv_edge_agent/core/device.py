@@ -15,7 +15,7 @@ from pyvorin_edge.identity import DeviceId, Digest, shard_of
 from pyvorin_edge.orders import Assignment, Directive, Pace, Release
 from pyvorin_edge.report import DriftState
 from pyvorin_edge.trust import Link, Trust
-from pyvorin_edge.vocabulary import Standing, WaitingFor
+from pyvorin_edge.vocabulary import HookReason, Standing, WaitingFor
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +39,37 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     agent_version: str
     caps: tuple[str, ...] = ()
     unsigned_allowed: bool = False
+    #: applications may hold an update lock here, and hooks may be run
+    guarded: bool = False
     #: where enrolment said the fleet is
     enrolled_link: Link | None = None
     limits: Limits = Limits()
+
+
+class LockState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the update lock (activating.py). `uptime` values as in Device."""
+
+    asked_at: float | None = None
+    holder: str | None = None
+    since: float | None = None
+    ours: bool = False
+    #: this update goes on in spite of it
+    passed: bool = False
+
+
+class HooksState(msgspec.Struct, frozen=True, kw_only=True):
+    """Hooks under way (hooking.py). `uptime` values as in Device."""
+
+    #: counts runs, so that a late answer is known for one
+    number: int = 0
+    running: HookReason | None = None
+    #: those of this phase ended well
+    passed: bool = False
+    #: how often they asked to be run again, and when that is
+    tries: int = 0
+    again_at: float | None = None
+    #: key paths of a repair
+    paths: tuple[str, ...] | None = None
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +116,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     back_since: float | None = None
     #: the rendered file on its way to the store
     laid: bytes | None = None
+    #: it is in the store: only what keeps it from being put in force is left
+    ready: bool = False
+    lock: LockState = LockState()
+    hooks: HooksState = HooksState()
     #: topics of what the store does not hold
     lacking: frozenset[str] = frozenset()
     over_http: frozenset[str] = frozenset()

@@ -13,6 +13,7 @@ from pyv_edge_agent.core.memory import Installed
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import BundleRef
 from pyvorin_edge.trust import Link, Trust
+from pyvorin_edge.vocabulary import HookMoment, HookReason
 
 
 class Subscribe(msgspec.Struct, frozen=True):
@@ -76,6 +77,36 @@ class FetchBundle(msgspec.Struct, frozen=True):
 
 class LeaveBundle(msgspec.Struct, frozen=True):
     """The download is not wanted any more: stop it; what was fetched is kept for another try."""
+
+
+class LookAtLock(msgspec.Struct, frozen=True):
+    """See who holds the update lock, and take it if nobody does and `take` says so; answer with `LockSeen`."""
+
+    take: bool
+
+
+class FreeLock(msgspec.Struct, frozen=True):
+    """Let the update lock go, if it is ours."""
+
+
+class RunHooks(msgspec.Struct, frozen=True, kw_only=True):
+    """Run this device's hooks for a change from `was` to `installed`, one after the other; answer with `HooksEnded`.
+
+    They may run again for the same change: after a restart the phase is entered again.
+    """
+
+    number: int
+    moment: HookMoment
+    reason: HookReason
+    installed: Installed
+    #: none = nothing is known of what was before
+    was: Installed | None
+    #: key paths that change, where they are known; none = compare the two
+    paths: tuple[str, ...] | None = None
+
+
+class LeaveHooks(msgspec.Struct, frozen=True):
+    """The change is not wanted any more: end the hooks that run for it."""
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -170,6 +201,10 @@ Effect: TypeAlias = (
     | Stage
     | FetchBundle
     | LeaveBundle
+    | LookAtLock
+    | FreeLock
+    | RunHooks
+    | LeaveHooks
     | Switch
     | Establish
     | LoadLive

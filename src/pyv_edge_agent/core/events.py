@@ -151,6 +151,31 @@ class BundleFailed(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class LockSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `LookAtLock`."""
+
+    #: who holds it, in words; none = nobody but us
+    holder: str | None
+    #: it is taken, until `FreeLock`
+    ours: bool = False
+    #: so long a lock is honoured; 0 = until it is let go
+    most_seconds: float = 0.0
+
+
+class LockPassedByHand(msgspec.Struct, frozen=True):
+    """Someone at the device wants the update under way put in force in spite of the update lock."""
+
+
+class HooksEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to `RunHooks`."""
+
+    number: int
+    #: why they did not end well; none = they did, or there are none
+    failed: str | None = None
+    #: the hook asked to be run again later
+    again: bool = False
+
+
 class LogsRead(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to `ReadLogs`."""
 
@@ -178,5 +203,8 @@ Event: TypeAlias = (
     | BundleReady
     | BundleProgressed
     | BundleFailed
+    | LockSeen
+    | LockPassedByHand
+    | HooksEnded
     | LogsRead
 )

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.aim import golden_target
 from pyv_edge_agent.core.device import Device, Turn
-from pyv_edge_agent.core.effects import KeepBlob, LoadLive, Log, Look, LookAtLive, WriteLive
+from pyv_edge_agent.core.effects import KeepBlob, LoadLive, Look
 from pyv_edge_agent.core.memory import Healed, Installed
+from pyv_edge_agent.core.repairing import remediate
 from pyv_edge_agent.core.update import phase_of
 from pyvorin_edge import drift
 from pyvorin_edge.canonical import config_hash
@@ -126,7 +127,7 @@ def heal(turn: Turn) -> None:
     directive = device.directive
     if directive is None or directive.drift.policy is not DriftPolicy.REMEDIATE or committed is None:
         return
-    if phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None:
+    if phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None or device.hooks.running is not None:
         return
     if not device.live_known:
         return
@@ -137,21 +138,7 @@ def heal(turn: Turn) -> None:
     if any(_fought(turn, path) for path in paths):
         return
     turn.note(healed=_healed_now(turn, paths))
-    remediate(turn, committed, "policy")
-
-
-def remediate(turn: Turn, committed: Installed, asked_by: str) -> None:
-    """Write what was committed over the live file (rule 14): no trial, no quarantine."""
-    turn.set(remediating=asked_by)
-    turn.do(Log("info", "drift: writing the committed config back"), WriteLive(committed))
-
-
-def remediated(turn: Turn) -> str | None:
-    """The live file was written back; who asked for it."""
-    asked_by = turn.device.remediating
-    turn.set(remediating=None)
-    turn.do(LookAtLive())
-    return asked_by
+    remediate(turn, committed, "policy", paths)
 
 
 def _applied(turn: Turn) -> Installed | None:

@@ -5,6 +5,7 @@ Starting again is entering the state again, so every effect here can be repeated
 
 from __future__ import annotations
 
+from pyv_edge_agent.core import hooking, lock
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.aim import aimed_at, barred, judged_by
 from pyv_edge_agent.core.device import Turn
@@ -46,6 +47,8 @@ def move(turn: Turn, what: up.Move) -> bool:
 def enter(turn: Turn, phase: Phase) -> None:
     """What entering a phase does; starting again is entering the state again."""
     turn.set(phase_since=turn.up, waiting_for=None)
+    lock.leave(turn, phase)
+    hooking.leave(turn)
     trial = turn.memory.trial
     if phase in (Phase.SETTLED, Phase.FETCHING):
         _leave_bundle(turn)

@@ -58,6 +58,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
     phase: Phase
     waiting_for: WaitingFor | None = None
+    #: who holds the update lock, as far as asked
+    lock_holder: str | None = None
     target: Digest | None = None
     target_version: str | None = None
     attempt: int | None = None
@@ -140,6 +142,7 @@ def update_of(device: Device, versions: Mapping[Digest, str]) -> Update:
     return Update(
         phase=trial.phase,
         waiting_for=device.waiting_for,
+        lock_holder=device.lock.holder,
         target=trial.target.release,
         target_version=trial.staged.version if trial.staged is not None else versions.get(trial.target.release),
         attempt=trial.target.attempt,

@@ -1,5 +1,6 @@
 """What a target waits for before its first byte is fetched: settling, window, clock, turn or spread (rules 5, 8, 12).
 
+Activation has a window of its own, asked when all lies ready (activating.py).
 The turn comes last: a device says that it waits for its turn only when nothing of its own stands in the way, so that
 none is given to a device that could not use it.
 """
@@ -11,6 +12,7 @@ from pyv_edge_agent.core.events import Now
 from pyv_edge_agent.core.memory import Trial
 from pyv_edge_agent.core.windows import is_open
 from pyvorin_edge.identity import spread_delay_seconds
+from pyvorin_edge.orders import WindowSpan
 from pyvorin_edge.turns import lacks_turn
 from pyvorin_edge.vocabulary import RuleKind, WaitingFor
 
@@ -22,11 +24,12 @@ def waits_for(device: Device, trial: Trial, now: Now) -> tuple[WaitingFor | None
     if not rollback and running is not None and now.uptime_seconds < settled_at(device):
         return WaitingFor.SETTLE, None
     if not rollback:
-        closed = _window(device, now)
+        closed = begin_closed(device, trial, now)
         if closed is not None:
             return closed, None
     if lacks_turn(trial.target, device.assignment, running):
-        return WaitingFor.TURN, None
+        locked = device.lock.holder is not None and not device.lock.passed
+        return WaitingFor.LOCK if locked else WaitingFor.TURN, None
     left = _spread_left(device, trial, rollback, now)
     return (WaitingFor.SPREAD, left) if left > 0 else (None, left)
 
@@ -38,15 +41,28 @@ def settled_at(device: Device) -> float:
     return min(device.connected_at, device.phase_since) + device.pace.settle_seconds
 
 
-def _window(device: Device, now: Now) -> WaitingFor | None:
+def begin_closed(device: Device, trial: Trial, now: Now) -> WaitingFor | None:
+    """Whether the download window bars the way. A turn is for the whole work, so then both windows must be open."""
     window = device.directive.window if device.directive is not None else None
-    if window is None or (window.activate is None and window.download is None):
+    if window is None:
+        return None
+    spans = (window.download, window.activate) if trial.target.turn else (window.download,)
+    return next((closed for span in spans if (closed := _closed(device, span, now)) is not None), None)
+
+
+def activation_closed(device: Device, now: Now) -> WaitingFor | None:
+    """Whether the activation window bars the way of what lies ready."""
+    window = device.directive.window if device.directive is not None else None
+    return None if window is None else _closed(device, window.activate, now)
+
+
+def _closed(device: Device, span: WindowSpan | None, now: Now) -> WaitingFor | None:
+    if span is None:
         return None
     if not now.synced:
         return WaitingFor.CLOCK
     tz = device.assignment.tz if device.assignment is not None else "UTC"
-    both = is_open(window.activate, tz, now.wall_ms) and is_open(window.download, tz, now.wall_ms)
-    return None if both else WaitingFor.WINDOW
+    return None if is_open(span, tz, now.wall_ms) else WaitingFor.WINDOW
 
 
 def _spread_left(device: Device, trial: Trial, rollback: bool, now: Now) -> float:

@@ -6,14 +6,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from pyv_edge_agent.core import carrying
+from pyv_edge_agent.core import carrying, hooking
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
+from pyv_edge_agent.core.activating import activate_at, press
 from pyv_edge_agent.core.aim import aimed_at, barred, judged_by, objection, retry_after_seconds, tried
 from pyv_edge_agent.core.content import hear_content
 from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import FetchOverHttp, Log
 from pyv_edge_agent.core.gate import Failed, Passed, judge, next_look, seen
+from pyv_edge_agent.core.lock import ask_before_turn
 from pyv_edge_agent.core.memory import Trial
 from pyv_edge_agent.core.moving import enter, go_back, move, reject
 from pyv_edge_agent.core.staging import Unfit, lay
@@ -85,10 +87,13 @@ def take(turn: Turn, event: ev.Arrived, *, stored: bool = False) -> None:
 def switched(turn: Turn, event: ev.Switched) -> None:
     """The live file is written and loaded, and the code that belongs to it runs."""
     trial = turn.memory.trial
-    if trial is not None and trial.phase is Phase.REVERTING and trial.unreached:
+    back = trial is not None and trial.phase is Phase.REVERTING
+    if trial is not None and back and trial.unreached:
         carrying.back(turn)
     else:
         move(turn, up.InForce(event.effective_hash, turn.device.facts.agent_version))
+    if trial is not None and back:
+        hooking.reverted(turn, trial)
 
 
 def switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
@@ -101,6 +106,12 @@ def switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
         _tell_stuck(turn, event.detail)
     else:
         move(turn, up.GaveUp(Outcome.FAILED, event.code, event.detail))
+
+
+def staged(turn: Turn) -> None:
+    """All lies ready."""
+    if up.phase_of(turn.memory) is Phase.STAGING:
+        turn.set(ready=True)
 
 
 def stage_failed(turn: Turn, event: ev.StageFailed) -> None:
@@ -146,6 +157,8 @@ def _work_at(device: Device) -> float:
         case Phase.FETCHING if device.release is None or device.blob is None:
             http, end = device.phase_since + limits.http_fetch_seconds, device.phase_since + limits.fetch_seconds
             return end if device.over_http else http
+        case Phase.STAGING if device.ready:
+            return activate_at(device)
         case Phase.PROVING if device.proof is not None and device.memory.trial is not None:
             gate = device.memory.trial.gate
             passed = isinstance(judge(device.proof, gate, device.uptime), Passed)  # then it waits for its fleet
@@ -204,6 +217,8 @@ def _press_on(turn: Turn) -> None:
             _wait(turn)
         case Phase.FETCHING:
             _fetch(turn)
+        case Phase.STAGING:
+            press(turn)
         case Phase.PROVING:
             _prove(turn)
         case Phase.REVERTING if turn.device.back_since is not None:
@@ -223,6 +238,8 @@ def _wait(turn: Turn) -> None:
     if left is not None and _worth_keeping(turn, trial, left):
         turn.remember(trial=replace(trial, spread_left_seconds=left))
         turn.set(spread_began=turn.up)
+    if reason in (WaitingFor.TURN, WaitingFor.LOCK) and ask_before_turn(turn):
+        return
     turn.set(waiting_for=reason)
     if reason is None:
         move(turn, up.Due())
@@ -287,9 +304,10 @@ def _prove(turn: Turn) -> None:
     proof, trial = turn.device.proof, turn.memory.trial
     if proof is None or trial is None:
         return
+    done = hooking.after(turn, trial)
     match judge(proof, trial.gate, turn.up):
         case Passed():
-            if carrying.reach(turn, trial):
+            if done and carrying.reach(turn, trial):
                 move(turn, up.Proved())
         case Failed(why=why):
             move(turn, up.GaveUp(Outcome.FAILED, Cause.GATE, why))

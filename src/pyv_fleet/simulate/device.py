@@ -174,6 +174,8 @@ class SimulatedDevice:
                 return [self._stage(installed, data)]
             case do.FetchBundle(bundle=bundle):
                 return [ev.BundleReady(bundle.manifest_sha256)]  # a simulated device has no code that could be replaced
+            case do.LookAtLock() | do.RunHooks():
+                return []  # never asked: it is not guarded
             case do.Switch(installed=installed) | do.WriteLive(installed=installed):
                 return [self._switch(installed, now)]
             case do.LoadLive(fallback=fallback):
@@ -189,7 +191,7 @@ class SimulatedDevice:
                 return [ev.FetchedOverHttp(topic=topic, data=None)]
             case do.Log(level=level, text=text):
                 logger.log(logging.getLevelName(level.upper()), "%s: %s", self.device.facts.device_id, text)
-            case do.Prune() | do.LeaveBundle() | do.Establish():
+            case do.Prune() | do.LeaveBundle() | do.Establish() | do.FreeLock() | do.LeaveHooks():
                 pass  # the store is everyone's
             case do.Subscribe() | do.Unsubscribe() | do.Publish() | do.UseLink():
                 self._carry(effect)

@@ -76,3 +76,8 @@ def test_a_name_that_fits_several_releases_is_refused() -> None:
 def test_log_lines_are_as_many_as_asked_for_within_bounds(verbs: Verbs) -> None:
     assert verbs.logs({"lines": 2}) == {"lines": ["b", "c"]}
     assert verbs.logs({"lines": "many"}) == {"lines": ["a", "b", "c"]}
+
+
+def test_the_lock_is_passed_over_for_an_update_and_there_must_be_one(verbs: Verbs) -> None:
+    with pytest.raises(Conflict, match="no update is under way"):
+        verbs.all()["pass-lock"]({})

@@ -339,7 +339,9 @@ class Fate(RuleBasedStateMachine):
                 self.switches.append((effect.installed, floor_of(self.subject.device.trust, memory)))
                 kind = memory.trial.target.kind if memory.trial is not None else RuleKind.ROLLBACK
                 first = memory.committed is None or memory.committed.release is None
-                if effect.installed.release is not None and kind is RuleKind.RELEASE and not first:
+                if effect.installed.release is not None and first:
+                    self.leave.add(effect.installed.release)  # the first of all waits for no turn
+                if effect.installed.release is not None and kind is RuleKind.RELEASE:
                     self.begun.add(effect.installed.release)
 
         disk.intended = watched  # type: ignore[method-assign]

@@ -14,7 +14,8 @@ from running.brain import DEVICE, Bench
 
 ONE, TWO = b"[windows]\ndefault_size = 1\n", b"[windows]\ndefault_size = 2\n"
 SLOW = Pace(settle_seconds=10, beat_seconds=0)
-NEVER_OPEN = Window(activate=WindowSpan(days=(Weekday.SAT,), from_="03:00", to="03:01"))  # the bench starts on a Friday
+NEVER = WindowSpan(days=(Weekday.SAT,), from_="03:00", to="03:01")  # the bench starts on a Friday
+NEVER_OPEN = Window(activate=NEVER, download=NEVER)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_closed_window_holds_a_release_and_not_a_rollback(bench: Bench) -> Non
 def test_without_a_clock_a_window_is_closed(bench: Bench) -> None:
     bench.synced = False
     always = WindowSpan(days=tuple(Weekday), from_="00:00", to="00:00")
-    bench.direct(bench.release("1.0", TWO), window=Window(activate=always))
+    bench.direct(bench.release("1.0", TWO), window=Window(download=always))
     assert waits(bench) is WaitingFor.CLOCK
     bench.synced = True
     bench.feed(ev.Ticked(), after=1.0)
