@@ -14,6 +14,7 @@ import msgspec
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.brain import due_at, step
 from pyv_edge_agent.core.device import Device
+from pyv_edge_agent.core.launching import Fell
 from pyv_edge_agent.core.memory import Installed, Memory, parts
 from pyv_edge_agent.delivery import Delivery
 from pyv_edge_agent.disk.atomic import DiskError
@@ -99,12 +100,12 @@ class OTAUpdater:
         was committed, says why in its health, and joins once it can be written.
         """
         self._set_pace()
-        fell = self._disk.code.fallen
+        code = self._disk.code
         booted = ev.Booted(
             boot_id=boot_id,
             machine_boot_id=machine_boot_id,
             live=self._performer.read_live(),
-            fallen=None if fell is None else ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}),
+            fallen=_fallen(code.fallen, rescued=code.rescued_from is not None),
         )
         self._feed(booted)
         committed = self._device.memory.committed
@@ -341,6 +342,10 @@ def version_in(envelope: bytes) -> str | None:
         return None
     version = said.get("version") if isinstance(said, dict) else None
     return version if isinstance(version, str) else None
+
+
+def _fallen(fell: Fell | None, *, rescued: bool) -> ev.Fallen | None:
+    return None if fell is None else ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}, rescued=rescued)
 
 
 def held_releases(memory: Memory) -> tuple[Installed, ...]:

@@ -45,12 +45,18 @@ class Bench:
         """What is durable."""
         return self.device.memory
 
-    def boot(self, memory: Memory | None = None, machine: str = "m1", live: bytes = LIVE) -> None:
+    def boot(
+        self,
+        memory: Memory | None = None,
+        machine: str = "m1",
+        live: bytes = LIVE,
+        fallen: ev.Fallen | None = None,
+    ) -> None:
         """Start, or start again from what is durable."""
         if memory is not None:
             self.device = self._woken(memory)
         self.up = 0.0
-        self.feed(ev.Booted(boot_id="b1", machine_boot_id=machine, live=live))
+        self.feed(ev.Booted(boot_id="b1", machine_boot_id=machine, live=live, fallen=fallen))
 
     def feed(self, event: ev.Event, *, after: float = 0.0) -> tuple[do.Effect, ...]:
         """One event, so many seconds after the last."""

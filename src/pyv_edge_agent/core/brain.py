@@ -26,6 +26,7 @@ from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.aim import local_choice, pardoned
 from pyv_edge_agent.core.device import Device, Facts, Turn
 from pyv_edge_agent.core.effects import Effect, Log, LookAtHealth, LookAtLive, Subscribe, Unsubscribe
+from pyv_edge_agent.core.launching import INSTALLED
 from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.core.telling import tell, tell_at
 from pyvorin_edge.trust import Trust
@@ -115,6 +116,7 @@ def _take(turn: Turn, event: ev.Event) -> None:
         case ev.LockPassedByHand():
             lock.lock_passed(turn)
         case ev.HooksEnded():
+            working.work(turn)  # what is due begins first: nothing is repaired under it
             activating.hooks_ended(turn, event)
         case ev.LogsRead():
             asked.logs_read(turn, event)
@@ -141,11 +143,16 @@ def _boot(turn: Turn, event: ev.Booted) -> None:
 
 
 def _settle_at_boot(turn: Turn, event: ev.Booted) -> None:
-    """Nothing is on trial: what is committed is the launcher's to rely on, unless it just had to give that up."""
-    if event.fallen is None:
+    """Nothing is on trial: what is committed is the launcher's to rely on, unless it just had to give that up.
+
+    What it gave up while still on trial may be committed all the same: power went before it learned of that.
+    """
+    committed, fallen = turn.memory.committed, event.fallen
+    slot = INSTALLED if committed is None or committed.slot is None else committed.slot
+    if fallen is None or (fallen.slot == slot and not fallen.rescued):
         moving.establish(turn)
     else:
-        turn.do(Log("error", f"the code of bundle {event.fallen.slot[:12]} does not start; the installed agent runs"))
+        turn.do(Log("error", f"the code of bundle {fallen.slot[:12]} does not start; the installed agent runs"))
 
 
 def _connected(turn: Turn, event: ev.Connected) -> None:

@@ -27,6 +27,8 @@ class Fallen(msgspec.Struct, frozen=True, kw_only=True):
     starts_same_boot: int
     #: its starts could not be counted any more, for the disk was full
     full: bool = False
+    #: it had proved itself, and the installed code runs in its place
+    rescued: bool = False
 
 
 class Booted(msgspec.Struct, frozen=True, kw_only=True):

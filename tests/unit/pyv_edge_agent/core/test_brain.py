@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core import events as ev
@@ -12,6 +13,7 @@ from pyv_edge_agent.core.brain import due_at
 from pyv_edge_agent.core.memory import Local
 from pyvorin_edge import topics
 from pyvorin_edge.identity import digest_of
+from pyvorin_edge.orders import BundleRef
 from pyvorin_edge.vocabulary import Phase
 from running.brain import HEALTHY, LIVE, Bench
 
@@ -39,6 +41,18 @@ def test_the_next_start_counts_on_and_commits_nothing() -> None:
     bench.boot(bench.memory, live=b"edited = 1\n")
     assert bench.memory.state.boot == 2
     assert bench.memory.committed == before
+
+
+@pytest.mark.parametrize("rescued", [True, False])
+def test_code_given_up_on_trial_is_relied_on_if_it_was_committed_before_the_power_went(
+    bench: Bench, rescued: bool
+) -> None:
+    assert bench.memory.committed is not None
+    slot = digest_of(b"bundle")
+    bundle = BundleRef(name="app", version="1", manifest_sha256=slot, sha256=slot, size=1)
+    memory = replace(bench.memory, committed=replace(bench.memory.committed, bundle=bundle))
+    bench.boot(memory, fallen=ev.Fallen(slot=slot, starts=4, starts_same_boot=4, rescued=rescued))
+    assert bool(bench.did(do.Establish)) is not rescued
 
 
 def test_a_tick_that_is_not_due_changes_nothing_and_costs_next_to_nothing(bench: Bench) -> None:
