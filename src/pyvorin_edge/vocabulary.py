@@ -42,7 +42,7 @@ class WaitingFor(Word):
     CLOCK = "clock", "its clock is not synchronised"
     LINK = "link", "it must be in session to begin"
     SETTLE = "settle", "it has just connected and lets orders settle"
-    RETRY = "retry", "the next try after a failed fetch is not due"
+    RETRY = "retry", "the next try is not due: a download failed, or a hook asked for time"
 
 
 class Outcome(Word):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -19,9 +21,10 @@ import tomli_w
 
 from conformance.subject import Able, Carrier, Subject
 from pyv_edge_agent.control import ask
+from pyv_edge_agent.update_lock import open_lock
 from pyvorin_edge import topics, wire
 from pyvorin_edge.report import Join, Report, Response
-from pyvorin_edge.vocabulary import Phase
+from pyvorin_edge.vocabulary import HookMoment, HookReason, Phase
 from running import agent_process
 from running.broker import Doorway, MqttCarrier, RealBroker, real_broker
 
@@ -30,6 +33,11 @@ POLL_SECONDS = 0.02
 #: a checksum and two line feeds: how the journal ends each file
 TRAILER_BYTES = 66
 NAMES = ("desired-directive", "desired-assignment", "local", "committed", "previous", "trial", "quarantine", "state")
+#: notes when and why it runs, waits until it is said how it ends, and ends so
+HOOK = """echo "$PYV_HOOK_MOMENT $PYV_HOOK_REASON" >> ROOT/hooked
+until [ -s "ROOT/$PYV_HOOK_MOMENT-ends" ]; do [ -d ROOT ] || exit 1; sleep 0.05; done
+exit "$(cat "ROOT/$PYV_HOOK_MOMENT-ends")"
+"""
 _serial = itertools.count(1)
 _open: list[tuple[contextlib.ExitStack, RealBroker]] = []
 
@@ -53,7 +61,7 @@ class Remembering(Carrier, Protocol):
 class AgentSubject:
     """See Subject. Time is the machine's own."""
 
-    able: frozenset[Able] = frozenset({Able.NETWORK, Able.TOPICS})
+    able: frozenset[Able] = frozenset({Able.NETWORK, Able.TOPICS, Able.GUARDS})
     reach_seconds = REACH_SECONDS
 
     def __init__(self, fleet_side: FleetSide, carrier: Remembering, root: Path) -> None:
@@ -69,6 +77,8 @@ class AgentSubject:
         self._answers = {self.address}
         self._network = True
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._hook_ends: dict[HookMoment, int | None] = {}
         self._set_doors()
 
     def config(self, changes: Mapping[str, Any]) -> bytes:
@@ -151,6 +161,30 @@ class AgentSubject:
     def cut_at(self, phase: Phase) -> None:
         raise NotImplementedError("as for bundles")
 
+    def hold_lock(self, held: bool) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if held:
+            self._lock = open_lock(self.state / "update.lock")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def end_hooks(self, moment: HookMoment, status: int | None) -> None:
+        self._hook_ends[moment] = status
+        for one in HookMoment:
+            code = self._hook_ends.get(one, 0)
+            (self._root / f"{one}-ends").write_text("" if code is None else f"{code}\n")
+        script = HOOK.replace("ROOT", str(self._root))
+        hooks = [{"name": one.value, "on": one.value, "run": ["/bin/sh", "-c", script]} for one in HookMoment]
+        (self.state / "hooks.toml").write_text(tomli_w.dumps({"hook": hooks}))
+        (self.state / "hooks.toml").chmod(0o600)
+
+    def hooked(self) -> list[tuple[HookMoment, HookReason]]:
+        with contextlib.suppress(FileNotFoundError):
+            lines = (line.split() for line in (self._root / "hooked").read_text().splitlines())
+            return [(HookMoment(moment), HookReason(reason)) for moment, reason in lines]
+        return []
+
     def edit(self, data: bytes | None) -> None:
         if data is None:
             (self.state / "config.toml").unlink()
@@ -186,6 +220,7 @@ class AgentSubject:
 
     def close(self) -> None:
         self.kill()
+        self.hold_lock(False)
         for door in self._doors.values():
             door.shut()
 

@@ -21,13 +21,14 @@ from pyv_edge_agent.core.device import Device, Facts, Limits
 from pyv_edge_agent.core.launching import INSTALLED, Launch, established, started, tried
 from pyv_edge_agent.core.memory import Installed, Memory, parts
 from pyv_edge_agent.enrolled import with_join
+from pyv_edge_agent.guarding import EX_TEMPFAIL
 from pyvorin_edge import wire
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.identity import DeviceId, Digest, digest_of
 from pyvorin_edge.orders import BundleRef
 from pyvorin_edge.report import Join, Report, Response
 from pyvorin_edge.trust import Link, Trust, advance_all, from_key
-from pyvorin_edge.vocabulary import Cause, HealthStatus, Phase
+from pyvorin_edge.vocabulary import Cause, HealthStatus, HookMoment, HookReason, Phase
 
 DEVICE: Final = DeviceId("FLEET-0a1b2c3d4e5f")
 #: The least step of time.
@@ -64,9 +65,11 @@ class CoreSubject:
         self.crashing_slots: set[str] = set()
         self.spoilt_bundles: set[str] = set()
         self.deaf_slots: set[str] = set()
-        #: who holds the update lock, and why a hook does not end well
+        #: who holds the update lock; how its hooks end, those that ran, and the one that runs
         self.lock_holder: str | None = None
-        self.hook_fails: str | None = None
+        self._hook_ends: dict[HookMoment, int | None] = {}
+        self._hooked: list[tuple[HookMoment, HookReason]] = []
+        self._hook_runs: do.RunHooks | None = None
         self._cut_at: Phase | None = None
         self.running_slot = INSTALLED
         self._anchor: Trust | None = None
@@ -136,7 +139,7 @@ class CoreSubject:
         raise AssertionError(f"nothing that starts is ever launched: {self.disk.launch}")
 
     def kill(self) -> None:
-        self.device, self._connected = None, False
+        self.device, self._connected, self._hook_runs = None, False, None
         self.broker.subscribed = frozenset()
 
     def reboot(self) -> None:
@@ -189,6 +192,20 @@ class CoreSubject:
 
     def cut_at(self, phase: Phase) -> None:
         self._cut_at = phase
+
+    def hold_lock(self, held: bool) -> None:
+        self.lock_holder = "an application" if held else None
+
+    def end_hooks(self, moment: HookMoment, status: int | None) -> None:
+        self._hook_ends[moment] = status
+        running = self._hook_runs
+        if self.device is not None and running is not None and running.moment is moment and status is not None:
+            self._hook_runs = None
+            self._put(_hooks_ended(running, status))
+            self._pump()
+
+    def hooked(self) -> list[tuple[HookMoment, HookReason]]:
+        return list(self._hooked)
 
     def edit(self, data: bytes | None) -> None:
         self.disk.live = data
@@ -328,14 +345,16 @@ class CoreSubject:
                 pass
             case do.LookAtLock(take):
                 return [ev.LockSeen(holder=self.lock_holder, ours=take and self.lock_holder is None)]
-            case do.RunHooks(number=number):
-                return [ev.HooksEnded(number=number, failed=self.hook_fails)]
-            case do.FreeLock() | do.LeaveHooks():
+            case do.RunHooks():
+                return self._run_hooks(effect)
+            case do.LeaveHooks():
+                self._hook_runs = None
+            case do.FreeLock():
                 pass
             case do.Switch(installed, good):
                 return self._put_in_force(installed, good)
             case do.Establish(installed):
-                self.disk.launch = established(installed.slot or INSTALLED)
+                self._establish(installed.slot or INSTALLED)
             case do.WriteLive(installed):
                 return self._switch(installed)
             case do.LoadLive(fallback):
@@ -391,6 +410,18 @@ class CoreSubject:
             return []  # it stands still
         self.disk.slots |= {slot}
         return [ev.BundleReady(slot)]
+
+    def _establish(self, slot: str) -> None:
+        """As the real shell: where other code runs than what is committed, that takes over."""
+        self.disk.launch = established(slot)
+        if slot != self.running_slot:
+            raise StartsAgain
+
+    def _run_hooks(self, asked: do.RunHooks) -> list[ev.Event]:
+        self._hooked.append((asked.moment, asked.reason))
+        status = self._hook_ends.get(asked.moment, 0)
+        self._hook_runs = asked if status is None else None
+        return [] if status is None else [_hooks_ended(asked, status)]
 
     def _put_in_force(self, installed: Installed, good: Installed) -> list[ev.Event]:
         """As the real shell: the launcher knows first, and where other code must run, this process ends."""
@@ -470,8 +501,13 @@ def file_digest(data: bytes) -> str:
     return digest_of(data)
 
 
+def _hooks_ended(asked: do.RunHooks, status: int) -> ev.HooksEnded:
+    failed = None if status == 0 else f"hook ({asked.moment}) ended with status {status}"
+    return ev.HooksEnded(number=asked.number, failed=failed, again=status == EX_TEMPFAIL)
+
+
 def _fallen(launch: Launch) -> ev.Fallen | None:
     fell = launch.fallen
     if fell is None:
         return None
-    return ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)})
+    return ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}, rescued=fell.slot == launch.good)

@@ -17,7 +17,7 @@ from pyvorin_edge.envelope import public_bytes
 from pyvorin_edge.identity import Digest, digest_of, shard_of
 from pyvorin_edge.report import Join, JoinLink
 from pyvorin_edge.trust import Extra, Link
-from pyvorin_edge.vocabulary import ConfigFormat, RuleKind, Verb
+from pyvorin_edge.vocabulary import ConfigFormat, RuleKind, Verb, Weekday
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -160,6 +160,12 @@ class Fleet:
     def roll_back(self, release: Digest, **fields: Any) -> bytes:
         """A rollback of the whole channel."""
         return self.direct(self.rule(release, kind=RuleKind.ROLLBACK), **fields)
+
+    def in_an_hour(self) -> orders.WindowSpan:
+        """An hour of every day, which begins an hour from now."""
+        now = datetime.fromtimestamp(self.carrier.now_ms() / 1000, UTC)
+        begins, ends = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (1, 2))
+        return orders.WindowSpan(days=tuple(Weekday), from_=begins, to=ends)
 
     def refresh(self) -> bytes:
         """The same rules under a new generation."""

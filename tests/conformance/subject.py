@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pyvorin_edge.report import Join, Report, Response
-from pyvorin_edge.vocabulary import Phase
+from pyvorin_edge.vocabulary import HookMoment, HookReason, Phase
 
 
 class Able(enum.StrEnum):
@@ -29,6 +29,8 @@ class Able(enum.StrEnum):
     TOPICS = "topics"
     #: bundles are to be had, some of whose code does not start, or does not reach its fleet
     BUNDLES = "bundles"
+    #: applications at the device hold its update lock, and it has hooks
+    GUARDS = "guards"
     #: it starts so fast that every variation of a question may be asked
     VARIATIONS = "variations"
 
@@ -114,6 +116,15 @@ class Subject(Protocol):
 
     def cut_at(self, phase: Phase) -> None:
         """Its network goes once its update is in this phase (Able.BUNDLES)."""
+
+    def hold_lock(self, held: bool) -> None:
+        """An application takes the update lock, or lets it go (Able.GUARDS)."""
+
+    def end_hooks(self, moment: HookMoment, status: int | None) -> None:
+        """How its hooks of this moment end from now on; none = they run until this is called again (Able.GUARDS)."""
+
+    def hooked(self) -> list[tuple[HookMoment, HookReason]]:
+        """The hooks that have run, or run now, in order; after a power cut one may stand here again."""
 
     def edit(self, data: bytes | None) -> None:
         """Somebody edits the live config file, or removes it."""

@@ -7,8 +7,8 @@ import pytest
 from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Grant, Rule, Window, WindowSpan
-from pyvorin_edge.vocabulary import RuleKind, WaitingFor, Weekday
+from pyvorin_edge.orders import Grant, Rule, Window
+from pyvorin_edge.vocabulary import RuleKind, WaitingFor
 
 CRIT = ("turn",)
 
@@ -99,14 +99,9 @@ def test_the_first_release_of_all_waits_for_no_turn(device: Watched) -> None:
 
 @needs(Able.TIME)
 def test_while_its_window_is_closed_it_asks_for_no_turn(device: Watched, base: Digest) -> None:
-    minute = device.fleet.carrier.now_ms() // 60_000 % 1440
-    span = WindowSpan(days=tuple(Weekday), from_=clock(minute + 60), to=clock(minute + 120))
+    span = device.fleet.in_an_hour()
     device.fleet.direct(in_turns(device), crit=CRIT, window=Window(activate=span, download=span))
     device.until(lambda: device.waits_for(WaitingFor.WINDOW), "it waits for its window")
     device.until(lambda: device.waits_for(WaitingFor.TURN), "its window is open", within_seconds=3700)
     device.until(lambda: device.waits_for(WaitingFor.WINDOW), "its window is closed again", within_seconds=3700)
     assert device.runs(1)
-
-
-def clock(minute: int) -> str:
-    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"

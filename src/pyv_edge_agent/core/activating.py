@@ -1,7 +1,8 @@
 """All lies ready: what still keeps it from being put in force is the activation window, the update lock, and hooks.
 
 A rollback skips window and lock (rule 5). The lock is ours from before the first hook until what was put in force has
-begun to prove itself, so no application begins its work in between.
+begun to prove itself, so no application begins its work in between. What has begun, with its first hook, goes on when
+its window closes.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import hooking
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.device import Device, Turn
-from pyv_edge_agent.core.lock import LOCK_LOOK_SECONDS, has_lock
+from pyv_edge_agent.core.lock import LOCK_LOOK_SECONDS, has_lock, let_go
 from pyv_edge_agent.core.moving import move
 from pyv_edge_agent.core.repairing import repair_goes_on
 from pyv_edge_agent.core.waiting import activation_closed
-from pyvorin_edge.vocabulary import Cause, HookReason, Outcome, RuleKind, WaitingFor
+from pyvorin_edge.vocabulary import Cause, HookReason, Outcome, Phase, RuleKind, WaitingFor
 
 WINDOW_LOOK_SECONDS: Final = 30.0
 
@@ -26,15 +27,10 @@ WINDOW_LOOK_SECONDS: Final = 30.0
 def press(turn: Turn) -> None:
     """Put in force what lies ready, when nothing bars the way any more."""
     trial = turn.memory.trial
-    if trial is None or not turn.device.ready:
+    if trial is None or not turn.device.ready or hooking.is_put_off(turn, trial):
         return
-    if trial.target.kind is not RuleKind.ROLLBACK:
-        closed = activation_closed(turn.device, turn.now)
-        if closed is not None:
-            turn.set(waiting_for=closed)
-            return
-        if not has_lock(turn):
-            return
+    if not turn.device.hooks.begun and trial.target.kind is not RuleKind.ROLLBACK and not _may_begin(turn):
+        return
     if hooking.before(turn, trial):
         move(turn, up.LaidReady())
 
@@ -59,4 +55,15 @@ def hooks_ended(turn: Turn, event: ev.HooksEnded) -> None:
         return
     why = hooking.ended(turn, event)
     if why is not None:
-        move(turn, up.GaveUp(Outcome.FAILED, Cause.HOOK, why))
+        # before the switch it is worth another try; after it, the release did not prove itself
+        cause = Cause.HOOK if up.phase_of(turn.memory) is Phase.STAGING else Cause.GATE
+        move(turn, up.GaveUp(Outcome.FAILED, cause, why))
+
+
+def _may_begin(turn: Turn) -> bool:
+    closed = activation_closed(turn.device, turn.now)
+    if closed is not None:
+        let_go(turn)
+        turn.set(waiting_for=closed)
+        return False
+    return has_lock(turn)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.effects import Effect
 from pyv_edge_agent.core.gate import Proof
-from pyv_edge_agent.core.memory import Memory, State
+from pyv_edge_agent.core.memory import Installed, Memory, State
 from pyvorin_edge.identity import DeviceId, Digest, shard_of
 from pyvorin_edge.orders import Assignment, Directive, Pace, Release
 from pyvorin_edge.report import DriftState
@@ -63,6 +63,10 @@ class HooksState(msgspec.Struct, frozen=True, kw_only=True):
     #: counts runs, so that a late answer is known for one
     number: int = 0
     running: HookReason | None = None
+    #: those before the change run, or ended well: neither window nor lock is asked any more
+    begun: bool = False
+    #: what they were told is about to be put in force
+    seen: Installed | None = None
     #: those of this phase ended well
     passed: bool = False
     #: how often they asked to be run again, and when that is

@@ -1,6 +1,7 @@
 """Hooks of this device: before a change they may forbid it, after it they are part of its proof.
 
-A rollback and the way back are never stopped by a hook: there its failure is a line in the log.
+A rollback and the way back are never stopped by a hook: there its failure is a line in the log. Each change that hooks
+before it have seen ends with hooks after it: in force, or gone back from, or given up before it was made.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.device import HooksState, Turn
 from pyv_edge_agent.core.effects import LeaveHooks, Log, RunHooks
+from pyv_edge_agent.core.lock import let_go
 from pyv_edge_agent.core.memory import Installed, Trial
 from pyvorin_edge.vocabulary import HookMoment, HookReason, Phase, RuleKind, WaitingFor
 
@@ -20,13 +22,19 @@ AGAIN_MAX: Final = 5
 AGAIN_FIRST_SECONDS: Final = 30.0
 
 
+def is_put_off(turn: Turn, trial: Trial) -> bool:
+    """Whether a hook before the change asked to be run again later; a rollback does not wait for that."""
+    again_at = turn.device.hooks.again_at
+    return again_at is not None and turn.up < again_at and trial.target.kind is not RuleKind.ROLLBACK
+
+
 def before(turn: Turn, trial: Trial) -> bool:
     """Whether the hooks before the change ended well; else they are begun, or waited for."""
     hooks = turn.device.hooks
     if not turn.device.facts.guarded or hooks.passed:
         return True
-    if hooks.running is None and (hooks.again_at is None or turn.up >= hooks.again_at) and trial.staged is not None:
-        turn.set(waiting_for=None)
+    if hooks.running is None and trial.staged is not None:
+        turn.set(waiting_for=None, hooks=replace(hooks, begun=True, seen=trial.staged))
         run(turn, HookMoment.BEFORE, HookReason.UPDATE, trial.staged, turn.memory.committed)
     return False
 
@@ -41,11 +49,11 @@ def after(turn: Turn, trial: Trial) -> bool:
     return False
 
 
-def reverted(turn: Turn, trial: Trial) -> None:
-    """What was committed is in force again."""
+def reverted(turn: Turn, was: Installed | None) -> None:
+    """What was committed is in force again, or still."""
     committed = turn.memory.committed
     if turn.device.facts.guarded and committed is not None and turn.device.hooks.running is None:
-        run(turn, HookMoment.AFTER, HookReason.REVERT, committed, trial.staged)
+        run(turn, HookMoment.AFTER, HookReason.REVERT, committed, was)
 
 
 def run(
@@ -78,17 +86,27 @@ def ended(turn: Turn, event: ev.HooksEnded) -> str | None:
         return None
     if event.again and trial.phase is Phase.STAGING and hooks.tries < AGAIN_MAX:
         again_at = turn.up + AGAIN_FIRST_SECONDS * 2.0**hooks.tries
-        turn.set(hooks=replace(turn.device.hooks, tries=hooks.tries + 1, again_at=again_at))
+        turn.set(hooks=replace(turn.device.hooks, begun=False, tries=hooks.tries + 1, again_at=again_at))
         turn.set(waiting_for=WaitingFor.RETRY)
+        let_go(turn)
         turn.do(Log("info", f"{event.failed}; it asked to be run again later"))
         return None
     return event.failed
 
 
-def leave(turn: Turn) -> None:
-    """Another phase is entered: the hooks of an update's phase before end with it, if they run still."""
-    hooks = turn.device.hooks
+def leave(turn: Turn, phase: Phase) -> None:
+    """Another phase is entered: the hooks of an update's phase before end with it, if they run still.
+
+    A change that is given up before it was made was seen by hooks, if some have begun; or before a restart, if it lay
+    ready then.
+    """
+    hooks, trial = turn.device.hooks, turn.memory.trial
     if hooks.running is HookReason.UPDATE:
         turn.do(LeaveHooks())
         hooks = replace(hooks, running=None)
-    turn.set(hooks=HooksState(number=hooks.number, running=hooks.running, paths=hooks.paths))
+    seen = hooks.seen if phase is Phase.STAGING else None
+    if phase is Phase.FETCHING and trial is not None:
+        seen = trial.staged
+    turn.set(hooks=HooksState(number=hooks.number, running=hooks.running, paths=hooks.paths, seen=seen))
+    if phase is Phase.SETTLED and hooks.seen is not None:
+        reverted(turn, hooks.seen)

@@ -66,7 +66,7 @@ def live_seen(turn: Turn, event: ev.LiveSeen) -> None:
         live_known=True,
     )
     _measure(turn)
-    heal(turn)
+    turn.set(heal_again_at=turn.up)
 
 
 def applied_read(turn: Turn, event: ev.Looked) -> None:
@@ -75,8 +75,7 @@ def applied_read(turn: Turn, event: ev.Looked) -> None:
     if applied is not None and event.blob == applied.file:
         # a file that the store lost is known to be so: asking again and again would never end
         document = _parsed(event.data, applied.format) if event.data is not None else None
-        turn.set(applied=document, applied_file=applied.file)
-        heal(turn)
+        turn.set(applied=document, applied_file=applied.file, heal_again_at=turn.up)
 
 
 def stand(turn: Turn) -> None:
@@ -110,7 +109,8 @@ def stand(turn: Turn) -> None:
 
 
 def press(turn: Turn) -> None:
-    """A failed heal, or a fight, never stops detection: what is still edited is looked at again."""
+    """After the update had its turn, for nothing is healed under it. A failed heal, or a fight, never stops detection:
+    what is still edited is looked at again."""
     if turn.up >= heal_at(turn.device):
         turn.set(heal_again_at=None)
         heal(turn)

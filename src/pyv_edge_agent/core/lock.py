@@ -62,6 +62,14 @@ def lock_passed(turn: Turn) -> None:
         _pass(turn)
 
 
+def let_go(turn: Turn) -> None:
+    """The change does not begin yet after all: a lock of ours is free meanwhile, and asked for again then."""
+    lock = turn.device.lock
+    if lock.ours:
+        turn.do(FreeLock())
+        turn.set(lock=replace(lock, ours=False, asked_at=None))
+
+
 def leave(turn: Turn, phase: Phase) -> None:
     """Another phase is entered: nothing lies ready, and a lock of ours is let go once the switch is over."""
     lock = turn.device.lock

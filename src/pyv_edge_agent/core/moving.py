@@ -48,7 +48,7 @@ def enter(turn: Turn, phase: Phase) -> None:
     """What entering a phase does; starting again is entering the state again."""
     turn.set(phase_since=turn.up, waiting_for=None)
     lock.leave(turn, phase)
-    hooking.leave(turn)
+    hooking.leave(turn, phase)
     trial = turn.memory.trial
     if phase in (Phase.SETTLED, Phase.FETCHING):
         _leave_bundle(turn)

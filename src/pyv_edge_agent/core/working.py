@@ -93,7 +93,7 @@ def switched(turn: Turn, event: ev.Switched) -> None:
     else:
         move(turn, up.InForce(event.effective_hash, turn.device.facts.agent_version))
     if trial is not None and back:
-        hooking.reverted(turn, trial)
+        hooking.reverted(turn, trial.staged)
 
 
 def switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:

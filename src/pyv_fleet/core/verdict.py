@@ -27,7 +27,7 @@ AFTER_SWITCH: Final = frozenset(
 )
 
 #: Failures before the switch that the device tries again by itself, with back-off (PROTOCOL 5, rule 6).
-TRIED_AGAIN: Final = frozenset({Cause.FETCH, Cause.DISK})
+TRIED_AGAIN: Final = frozenset({Cause.FETCH, Cause.DISK, Cause.HOOK})
 
 #: What a device may wait for without its wave's deadline running: its window, and a turn that the controller gives.
 NOT_ITS_FAULT: Final = frozenset({WaitingFor.WINDOW})
@@ -231,7 +231,8 @@ def cause_sentence(facts: Facts, standing: MemberStanding, terms: Terms) -> str:
         case MemberStanding.SKIPPED:
             return f"{facts.device_id} was taken out of the judgement"
         case MemberStanding.APPLYING:
-            return f"{facts.device_id} has not taken the release yet ({facts.phase or 'it has not reported'})"
+            waits = f", {facts.waiting_for.sentence}" if facts.waiting_for is not None else ""
+            return f"{facts.device_id} has not taken the release yet ({facts.phase or 'it has not reported'}{waits})"
 
 
 def _soaked(wave: Wave, terms: Terms, tally: Tally, now: int) -> Wave:

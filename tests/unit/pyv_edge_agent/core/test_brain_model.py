@@ -14,14 +14,16 @@ from conformance.fleet import Fleet, other_key
 from conformance.memory_broker import MemoryBroker
 from pyv_edge_agent.core import effects as do
 from pyv_edge_agent.core.aim import aimed_at, barred, floor_of, judged_by, tried
+from pyv_edge_agent.core.device import Device
 from pyv_edge_agent.core.launching import INSTALLED
 from pyv_edge_agent.core.memory import Heard, Installed, Memory
+from pyv_edge_agent.guarding import EX_TEMPFAIL
 from pyvorin_edge import envelope, topics
 from pyvorin_edge.identity import Digest, digest_of
-from pyvorin_edge.orders import BundleRef, Gate, Grant, Pin, Rule
+from pyvorin_edge.orders import BundleRef, DriftTerms, Gate, Grant, Pin, Rule
 from pyvorin_edge.trust import advance_all, from_key
 from pyvorin_edge.turns import crit_of, turn_for
-from pyvorin_edge.vocabulary import RuleKind, WaitingFor
+from pyvorin_edge.vocabulary import DriftKind, DriftPolicy, HookMoment, RuleKind, WaitingFor
 
 HOUR: Final = 3600.0
 GATE: Final = Gate(within_seconds=4, hold_seconds=2)
@@ -101,7 +103,8 @@ class Fate(RuleBasedStateMachine):
     def direct(self, choice: int, kind: RuleKind, channel: str, spread: int, hold: bool) -> None:
         last = self._rule(choice, kind=kind, spread_seconds=spread)
         first = (self._rule(choice + 1, hold=True),) if hold else ()
-        order = self.fleet.order(*first, last, channel=channel, crit=crit_of((*first, last)))
+        drift = DriftTerms(policy=DriftPolicy.REMEDIATE if hold else DriftPolicy.ALERT)
+        order = self.fleet.order(*first, last, channel=channel, crit=crit_of((*first, last)), drift=drift)
         self.sent.append((topics.channel(channel), self.fleet.send(order)))
 
     @precondition(lambda self: self.sent)
@@ -191,6 +194,19 @@ class Fate(RuleBasedStateMachine):
         self.subject.start()
         self._recover()
 
+    @rule(held=st.booleans())
+    def hold_the_lock(self, held: bool) -> None:
+        self.subject.hold_lock(held)
+
+    @rule(moment=st.sampled_from(HookMoment), status=st.sampled_from([0, 0, 1, EX_TEMPFAIL, None]))
+    def end_hooks(self, moment: HookMoment, status: int | None) -> None:
+        self.subject.end_hooks(moment, status)
+
+    @rule(edited=st.booleans())
+    def edit(self, edited: bool) -> None:
+        """The next directive may say that it is healed; what is not stays so, until something else is put in force."""
+        self.subject.edit(self.config(50) if edited else None)
+
     @rule(synced=st.booleans(), ahead_ms=st.sampled_from([0, 0, 3_600_000, -86_400_000 * 400, 86_400_000 * 2]))
     def step_clock(self, synced: bool, ahead_ms: int) -> None:
         self.subject.set_clock(synced=synced, ahead_ms=ahead_ms if not synced else min(0, ahead_ms))
@@ -274,7 +290,7 @@ class Fate(RuleBasedStateMachine):
         assert device is not None
         assert memory.trial is None, f"it never settled: {memory.trial}"
         assert memory.committed is not None
-        assert self.subject.live() == self.subject.disk.blobs[memory.committed.file], "live is not what is committed"
+        assert self._is_as_committed(device, memory.committed), "live is not what is committed"
         assert self.subject.running_slot == (memory.committed.slot or INSTALLED), "other code runs than is committed"
         target = aimed_at(DEVICE, memory, device.directive, device.assignment)
         if target is not None and not memory.committed.holds(target):
@@ -322,6 +338,12 @@ class Fate(RuleBasedStateMachine):
         self.fleet.assign(**kept, turn=turn_for(memory.trial.target))
         self._rest(hours=3)
 
+    def _is_as_committed(self, device: Device, committed: Installed) -> bool:
+        """Or it was edited, is known to be, and nobody ordered that it be healed."""
+        policy = device.directive.drift.policy if device.directive is not None else DriftPolicy.ALERT
+        known = policy is DriftPolicy.ALERT and DriftKind.EDITED in device.drift.kinds
+        return known or self.subject.live() == self.subject.disk.blobs[committed.file]
+
     def _memory(self) -> Memory:
         return self.subject.disk.memory()
 
@@ -363,6 +385,9 @@ class Fate(RuleBasedStateMachine):
 
     def _rest(self, hours: float = 0.1) -> None:
         self._recover()
+        self.subject.hold_lock(False)
+        for moment in HookMoment:
+            self.subject.end_hooks(moment, 0)
         self.subject.set_clock(synced=True)
         self._say_everything()
         self.subject.connect()
