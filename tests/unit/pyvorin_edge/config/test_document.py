@@ -55,7 +55,7 @@ def test_the_articles_config_is_valid_as_it_stands() -> None:
 def test_the_documented_defaults_stand() -> None:
     assert DEFAULTS["sensors"] == {"poll_interval_seconds": 5.0, "devices": []}
     assert (DEFAULTS["health"]["port"], DEFAULTS["cloud"]["enabled"]) == (8080, False)
-    assert DEFAULTS["update"] == {"download_bytes_per_second": 0}
+    assert DEFAULTS["update"] == {"download_bytes_per_second": 0, "lock_seconds_max": 0}
     assert problems(DEFAULTS, substituted=True) == ()
 
 
