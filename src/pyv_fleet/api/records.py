@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import AlertVerb, AlertView, AuditView, Page
+from pyv_fleet.core.views import AlertVerb, AlertView, AuditCheck, AuditView, Page
 from pyv_fleet.core.words import AuthScope
+
+Known = Annotated[
+    str | None, QueryParameter(name="known", max_length=100, description="a `head` that was written down: SEQ:HASH")
+]
 
 
 @get("/v1/alerts", opt=may(AuthScope.READ))
@@ -31,4 +37,10 @@ async def audit(desk: HasDesk, after: After = None, limit: Limit = 100) -> Page[
     return await desk.audit(after, limit)
 
 
-ROUTES = (alerts, acknowledge, audit)
+@get("/v1/audit/check", opt=may(AuthScope.READ))
+async def check_audit(desk: HasDesk, known: Known = None) -> AuditCheck:
+    """Whether every line of the audit log still follows from the one before."""
+    return await desk.check_audit(known)
+
+
+ROUTES = (alerts, acknowledge, audit, check_audit)

@@ -8,7 +8,7 @@ import click
 
 from pyv_fleet.cli.filters import reason_option
 from pyv_fleet.cli.output import Column, show_list, show_one
-from pyv_fleet.cli.session import Session, with_session
+from pyv_fleet.cli.session import Exit, Session, with_session
 
 limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many at most.")
 
@@ -48,6 +48,23 @@ def audit_list(session: Session, limit: int) -> None:
     show_list(session, list(itertools.islice(session.client.audit(), limit)), _AUDIT_COLUMNS, paged=True)
 
 
+@audit.command()
+@click.option("--known", metavar="SEQ:HASH", help="A head that an earlier check said: it must still be in the log.")
+@with_session
+def check(session: Session, known: str | None) -> None:
+    """Exit 3 if a line was changed or taken out; else say the head: written down elsewhere, it shows a cut end."""
+    found = session.client.check_audit(known)
+    show_one(session, found, _CHECK_COLUMNS)
+    if found.broken is not None:
+        session.say(f"line {found.broken} was changed or is missing: what follows proves nothing")
+        session.leave(Exit.DRIFT)
+
+
+_CHECK_COLUMNS = (
+    Column("lines", lambda c: c.lines),
+    Column("head", lambda c: c.head),
+    Column("broken", lambda c: c.broken),
+)
 _ALERT_COLUMNS = (
     Column("id", lambda a: a.id),
     Column("raised", lambda a: a.raised_at),

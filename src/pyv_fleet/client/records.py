@@ -20,6 +20,10 @@ class Records(Transport):
         body = views.AlertVerb(reason=reason)
         return self.send("POST", f"/v1/alerts/{safe(alert_id)}/acknowledge", body, views.AlertView)
 
+    def check_audit(self, known: str | None = None) -> views.AuditCheck:
+        """Whether the audit log is whole."""
+        return self.get("/v1/audit/check", views.AuditCheck, {"known": known})
+
     def audit(self) -> Iterator[views.AuditView]:
         """All acts, the newest first."""
         yield from self.pages("/v1/audit", views.Page[views.AuditView], {})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.views import AuditView, Page
+from pyv_fleet.core.views import AuditCheck, AuditView, Page
 from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.ground import Ground, rfc3339
 from pyv_fleet.store import audit
 
 SEQ_DIGITS_MAX: Final = 18
 """Beyond that a number is none that a store can hold."""
+HEAD: Final = re.compile(r"[0-9]{1,18}:[0-9a-f]{64}")
 
 
 class AuditLog:
@@ -26,6 +28,13 @@ class AuditLog:
         await audit.append(
             connection, now_ms=self._ground.clock(), actor=actor, act=act, subject=subject, reason=reason
         )
+
+    async def check(self, known: str | None) -> AuditCheck:
+        """Whether a line was changed or taken out; `known` is a `head` that was written down, SEQ:HASH. Invalid."""
+        head = None if not known else _head(known)
+        async with self._ground.database.read() as connection:
+            found = await audit.checked(connection, head)
+        return AuditCheck(lines=found.head.seq, head=f"{found.head.seq}:{found.head.hash}", broken=found.broken)
 
     async def page(self, after: str | None, limit: int) -> Page[AuditView]:
         """The log, newest first; `after` is a seq."""
@@ -45,3 +54,10 @@ class AuditLog:
             for line in lines
         )
         return Page(items=items, next=str(items[-1].seq) if more else None, total=total)
+
+
+def _head(known: str) -> audit.Head:
+    seq, _, digest = known.partition(":")
+    if not HEAD.fullmatch(known):
+        raise Invalid("known", f"{known[:80]!r} is no head: write SEQ:HASH as an earlier check said it")
+    return audit.Head(int(seq), digest)

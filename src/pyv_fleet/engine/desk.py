@@ -14,6 +14,7 @@ from pyv_fleet.core.views import (
     AlertVerb,
     AlertView,
     AttentionView,
+    AuditCheck,
     AuditView,
     ChannelBody,
     ChannelView,
@@ -371,6 +372,10 @@ class Desk:
     async def acknowledge(self, alert_id: str, verb: AlertVerb, actor: str) -> AlertView:
         """A person has seen an emergency; NotFound, Conflict."""
         return await self._parts.alerting.acknowledge(alert_id, verb, actor, self._parts.audit)
+
+    async def check_audit(self, known: str | None) -> AuditCheck:
+        """Whether the log is whole."""
+        return await self._parts.audit.check(known)
 
     async def audit(self, after: str | None, limit: int) -> Page[AuditView]:
         """The log, newest first."""

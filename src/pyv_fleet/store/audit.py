@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import func, select
@@ -13,6 +13,21 @@ from pyv_fleet.store.records import add, many, one
 from pyv_fleet.store.schema import audit
 
 FIRST: Final = "0" * 64
+AT_ONCE: Final = 1_000
+
+
+class Head(NamedTuple):
+    """The last line that is known, by its number and its hash: whoever writes it down can show later what was cut."""
+
+    seq: int
+    hash: str
+
+
+class Checked(NamedTuple):
+    """How far the chain holds, and the number of the first line that is changed or missing; none if all hold."""
+
+    head: Head
+    broken: int | None
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +68,22 @@ def hash_of(line: AuditRecord) -> str:
     return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
 
 
-async def first_broken(connection: AsyncConnection) -> int | None:
-    """The seq of the first line that does not follow from the one before; none if all do."""
-    before, expected = FIRST, 1
-    for line in await many(connection, select(audit).order_by(audit.c.seq), AuditRecord):
-        if line.seq != expected or line.prev_hash != before or line.hash != hash_of(line):
-            return expected
-        before, expected = line.hash, expected + 1
-    return None
+async def checked(connection: AsyncConnection, known: Head | None = None) -> Checked:
+    """The whole chain, line by line; `known`: a head that somebody wrote down, which must still be in it.
+
+    Without one a log whose end was cut off looks like a shorter log.
+    """
+    head = Head(0, FIRST)
+    while True:
+        query = select(audit).where(audit.c.seq > head.seq).order_by(audit.c.seq).limit(AT_ONCE)
+        lines = await many(connection, query, AuditRecord)
+        for line in lines:
+            follows = line.seq == head.seq + 1 and line.prev_hash == head.hash and line.hash == hash_of(line)
+            if not follows or (known is not None and line.seq == known.seq and line.hash != known.hash):
+                return Checked(head, head.seq + 1)
+            head = Head(line.seq, line.hash)
+        if len(lines) < AT_ONCE:
+            return Checked(head, head.seq + 1 if known is not None and known.seq > head.seq else None)
 
 
 async def find_page(connection: AsyncConnection, after: str | None, limit: int) -> tuple[list[AuditRecord], bool, int]:

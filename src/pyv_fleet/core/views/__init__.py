@@ -19,7 +19,7 @@ from pyv_fleet.core.views.history import HistoryPage, HistoryView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
-from pyv_fleet.core.views.records import AlertVerb, AlertView, AuditView
+from pyv_fleet.core.views.records import AlertVerb, AlertView, AuditCheck, AuditView
 from pyv_fleet.core.views.releases import (
     PromoteBody,
     ReleaseUpload,
@@ -56,6 +56,7 @@ __all__ = [
     "AnalysisView",
     "AssignmentView",
     "AttentionView",
+    "AuditCheck",
     "AuditView",
     "Budgets",
     "ChannelBody",

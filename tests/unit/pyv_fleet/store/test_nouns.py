@@ -312,14 +312,20 @@ def test_the_audit_log_shows_what_was_changed_or_taken_out(tmp_path: Path) -> No
     async def scene(connection: AsyncConnection) -> None:
         for number in range(5):
             await audit.append(connection, now_ms=number, actor="a", act="x.y", subject=str(number), reason="ü")
-        assert await audit.first_broken(connection) is None
+        assert (await audit.checked(connection)).broken is None
+        head = (await audit.checked(connection)).head
         lines, more, total = await audit.find_page(connection, "4", 2)
         assert ([line.seq for line in lines], more, total) == ([3, 2], True, 5)
         await connection.execute(text("UPDATE audit SET reason = 'other' WHERE seq = 3"))
-        assert await audit.first_broken(connection) == 3
+        assert (await audit.checked(connection)).broken == 3
         await connection.execute(text("UPDATE audit SET reason = 'ü' WHERE seq = 3"))
         await connection.execute(text("DELETE FROM audit WHERE seq = 2"))
-        assert await audit.first_broken(connection) == 2
+        assert (await audit.checked(connection)).broken == 2
+        await connection.execute(text("DELETE FROM audit"))
+        await audit.append(connection, now_ms=1, actor="a", act="x.y", subject="0", reason="ü")
+        assert (await audit.checked(connection)).broken is None
+        assert (await audit.checked(connection, head)).broken == 2
+        assert (await audit.checked(connection, audit.Head(1, "f" * 64))).broken == 1
 
     in_store(tmp_path, scene)
 
