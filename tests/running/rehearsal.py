@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pyv_fleet.core.policy import Freeze, HoldOut
+from pyv_fleet.core.policy import Freeze, Herd, HoldOut
 from pyv_fleet.core.release import build_release
 from pyv_fleet.core.views import RolloutSpec, RolloutVerb, RolloutView
 from pyv_fleet.core.words import AuthScope, RolloutAct
@@ -28,6 +28,7 @@ from pyv_fleet.engine.releases import Releases
 from pyv_fleet.engine.rollback import Rollbacks
 from pyv_fleet.engine.rollouts import Rollouts
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.engine.turns import Turns
 from pyv_fleet.store import channels, devices, fleet, releases, status
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.bundle_files import BundleFiles
@@ -39,10 +40,12 @@ from pyv_fleet.trust.signing import DirectiveSigner, sign_release
 from pyvorin_edge.envelope import public_bytes
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import EMPTY_OVERLAY, Directive, Target, golden
-from pyvorin_edge.vocabulary import Cause, ConfigFormat, Connectivity, HealthStatus, Outcome, Phase
+from pyvorin_edge.turns import lacks_turn
+from pyvorin_edge.vocabulary import Cause, ConfigFormat, Connectivity, HealthStatus, Outcome, Phase, WaitingFor
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
 START = 1_700_000_000_000
+NO_WAIT: dict[str, Any] = {"waiting_for": None, "waiting_since": None}
 
 
 class Rehearsal:
@@ -59,9 +62,12 @@ class Rehearsal:
         self.sick: set[str] = set()
         self.sickening: set[str] = set()
         self.silent: set[str] = set()
+        #: whether devices take two steps for a release: the first begins its work
+        self.slow = False
         self.orders: Orders
         self.rollouts: Rollouts
         self.rollbacks: Rollbacks
+        self.turns: Turns
         self.releases: Releases
         self.bundles: Bundles
 
@@ -77,6 +83,7 @@ class Rehearsal:
         audit, self.alerting = AuditLog(self.ground), Alerting(self.ground)
         self.rollouts = Rollouts(self.ground, trust, self.orders, audit, self.alerting, lambda: self.hears)
         self.rollbacks = Rollbacks(self.ground, trust, self.orders, audit, self.rollouts)
+        self.turns = Turns(self.ground, self.orders, lambda: self.hears, lambda: START)
         self.bundles = Bundles(self.ground, audit, BundleFiles(self.directory / "bundles", 1024 * 1024))
         self.releases = Releases(self.ground, trust, self.orders, audit, self.bundles)
         await self.rollouts.reenter()
@@ -94,15 +101,17 @@ class Rehearsal:
         """As if so many ids had been made before."""
         self._random += count
 
-    async def enrol(self, count: int, *, kind: str = "simulated", channel: str = "stable", offline: int = 0) -> None:
-        """Devices `FLEET-<kind>-<n>`; the last `offline` of them are not online."""
+    async def enrol(
+        self, count: int, *, kind: str = "simulated", channel: str = "stable", offline: int = 0, **labels: str
+    ) -> None:
+        """Devices `FLEET-<kind>-<n>` with these labels; the last `offline` of them are not online."""
         names = [f"FLEET-{kind}-{number}" for number in range(count)]
         async with self.database.begin() as connection:
             for device_id in names:
                 record = DeviceRecord(
                     device_id=device_id, key_sha256="0" * 64, incarnation=0, quarantined=False, enrolled_at=self.now,
-                    channel=channel, labels={"kind": kind}, overlay={}, overlay_digest=EMPTY_OVERLAY, pin=None,
-                    tz="UTC", min_generation=0, epoch=0, number=0, assignment=b"", published_at=None,
+                    channel=channel, labels={"kind": kind, **labels}, overlay={}, overlay_digest=EMPTY_OVERLAY,
+                    pin=None, tz="UTC", min_generation=0, epoch=0, number=0, assignment=b"", published_at=None,
                 )  # fmt: skip
                 await devices.save(connection, record)
                 await status.add_blank(connection, device_id)
@@ -142,6 +151,10 @@ class Rehearsal:
         """These devices stay on a release."""
         await self._terms(hold_outs=[one])
 
+    async def herd(self, herd: Herd | None) -> None:
+        """So many devices at once."""
+        await self._terms(herd=herd)
+
     async def _terms(self, **changes: Any) -> None:
         async with self.database.begin() as connection:
             channel = await channels.get(connection, "stable")
@@ -180,8 +193,11 @@ class Rehearsal:
                 continue
             held = frozenset(Digest(one) for one in (said.running_release,) if one is not None)
             target = golden(device.device_id, directive, assignment_of(device), held)
-            changes = {} if target is None else self._done(target, said, versions[target.release], hashes)
-            words[device.device_id] = {"generation": directive.generation, **changes}
+            changes = {} if target is None else self._begun(target, device, said)
+            if target is not None and not changes:
+                changes = self._done(target, said, versions[target.release], hashes)
+            where = {"generation": directive.generation, "epoch": device.epoch, "number": device.number}
+            words[device.device_id] = where | changes
         await self.say_all(words)
 
     async def say(self, device_id: str, **changes: Any) -> None:
@@ -201,6 +217,7 @@ class Rehearsal:
         await self.rollouts.heard(heard)
         await self.rollouts.tick()
         await self.rollbacks.heard(heard)
+        await self.turns.heard(heard)
 
     async def directive(self) -> Directive | None:
         """What the channel orders now."""
@@ -225,12 +242,24 @@ class Rehearsal:
         async with self.database.read() as connection:
             return [directive_of(one) for one in reversed(await directives.history(connection, "stable", 1000))]
 
+    def _begun(self, target: Target, device: DeviceRecord, said: StatusRecord) -> dict[str, Any]:
+        """Where it stands before it is through with its work; empty = it can go through with it."""
+        tried = (said.result_release, said.result_attempt) == (target.release, target.attempt)
+        running = None if said.running_release is None else Digest(said.running_release)
+        begun: dict[str, Any] = {"target_release": target.release, "target_attempt": target.attempt}
+        if target.release == running or tried or said.phase is Phase.PROVING:
+            return {}
+        if lacks_turn(target, assignment_of(device), running):
+            since = said.waiting_since or self.now
+            return begun | {"phase": Phase.WAITING, "waiting_for": WaitingFor.TURN, "waiting_since": since}
+        return begun | {"phase": Phase.PROVING, **NO_WAIT} if self.slow else {}
+
     def _done(self, target: Target, said: StatusRecord, version: str, hashes: dict[str, str]) -> dict[str, Any]:
         tried = (said.result_release, said.result_attempt) == (target.release, target.attempt)
         if target.release == said.running_release or (tried and said.result_outcome is not Outcome.COMMITTED):
-            return {"phase": Phase.SETTLED}
+            return {"phase": Phase.SETTLED, **NO_WAIT}
         ended: dict[str, Any] = {
-            "phase": Phase.SETTLED, "result_release": target.release, "result_overlay": target.overlay,
+            "phase": Phase.SETTLED, **NO_WAIT, "result_release": target.release, "result_overlay": target.overlay,
             "result_attempt": target.attempt, "result_at": self.now,
         }  # fmt: skip
         if version in self.refused:
@@ -244,6 +273,7 @@ class Rehearsal:
         health = HealthStatus.UNHEALTHY if version in self.sickening else HealthStatus.HEALTHY
         return ended | {
             "result_outcome": Outcome.COMMITTED, "result_code": None, "result_detail": None,
+            "committed_release": target.release, "committed_overlay": target.overlay,
             "running_release": target.release, "running_hash": hashes[target.release], "health_status": health,
         }  # fmt: skip
 

@@ -46,6 +46,8 @@ def show(session: Session, name: str) -> None:
 @click.option("--policy", help="Of its rollouts; '' = the built-in one.")
 @click.option("--window", help="When devices may activate, in their time zones: 'mon-fri 22:00-05:00'; '' = always.")
 @click.option("--download-window", help="When they may download; '' = always.")
+@click.option("--herd", help="So many at work on a release at once: 20, or site=2 (per value of the label); '' = all.")
+@click.option("--herd-silent-seconds", type=click.IntRange(60, 604_800), help="A silent device keeps its turn so long.")
 @click.option("--freeze", "freezes", multiple=True, help="No new wave: '2026-12-20T00:00Z/2027-01-02T00:00Z WHY'.")
 @click.option("--no-freeze", is_flag=True, help="Take all freezes away.")
 @click.option("--hold-out", "hold_outs", multiple=True, help="Who stays on a release: site=lab@VERSION; repeat.")
@@ -95,6 +97,7 @@ _FIELDS = (
     Column("policy", lambda c: c.terms.policy),
     Column("activates", lambda c: _span(c.terms.window.activate if c.terms.window else None)),
     Column("downloads", lambda c: _span(c.terms.window.download if c.terms.window else None)),
+    Column("herd", lambda c: c.terms.herd or "all at once"),
     Column("frozen", lambda c: [f"{one.begins_at} to {one.ends_at}: {one.reason}" for one in c.terms.freezes]),
     Column("held out", lambda c: [f"{dict(one.where)} on {one.release[:12]}" for one in c.terms.hold_outs]),
 )

@@ -22,6 +22,7 @@ def changed_terms(before: ChannelBody, said: Mapping[str, Any]) -> ChannelBody:
     after |= {name: said[name] for name in PLAIN if said[name] is not None}
     if said["policy"] is not None:
         after["policy"] = said["policy"] or None
+    after["herd"] = _herd(after["herd"], said)
     after["window"] = _window(after["window"], said)
     for name, none, read in (("freezes", "no_freeze", _freeze), ("hold_outs", "no_hold_out", _hold_out)):
         kept = [] if said[none] else after[name]
@@ -38,6 +39,21 @@ def _window(before: dict[str, Any] | None, said: Mapping[str, Any]) -> dict[str,
         if said[name] is not None:
             after[key] = _span(said[name])
     return after if any(after.values()) else None
+
+
+def _herd(before: dict[str, Any] | None, said: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`20`, or `site=2`."""
+    after = before
+    if said["herd"] is not None:
+        label, equals, count = said["herd"].rpartition("=")
+        if said["herd"] and (not count.isdecimal() or (equals and not label)):
+            raise click.UsageError(f"--herd {said['herd']!r}: write 20, or site=2")
+        after = {**(before or {}), "at_once": int(count), "label": label or None} if said["herd"] else None
+    if said["herd_silent_seconds"] is not None:
+        if after is None:
+            raise click.UsageError("--herd-silent-seconds: there is no herd; say --herd site=2 with it")
+        after = {**after, "silent_seconds": said["herd_silent_seconds"]}
+    return after
 
 
 def _span(text: str) -> Any:

@@ -96,6 +96,22 @@ class HoldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     release: str
 
 
+class Herd(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At most so many devices of a channel at work on a release at once: per value of a label, or in all without one.
+
+    The controller hands out turns (ADR 0023, 0029). A rollback waits for none.
+    """
+
+    at_once: Annotated[int, Meta(ge=1, le=100_000)]
+    #: such as `site` or `uplink`; devices without it are a group of their own
+    label: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    #: so long after it was last heard a silent device keeps its turn: it may still be at work
+    silent_seconds: Annotated[int, Meta(ge=60, le=604_800)] = 1_800
+
+    def __str__(self) -> str:
+        return f"{self.at_once} at once" + (f" per {self.label}" if self.label else "")
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one rollout says of a policy's terms; none = as the policy says. `resolved` gives all of them."""
 

@@ -14,9 +14,9 @@ from typing import Final
 
 import msgspec
 
+from pyv_fleet.core.members import STARTS_MAX, Facts, Terms, cause_sentence, unwell_words, waits_for_turn
 from pyv_fleet.core.policy import Budgets
 from pyv_fleet.core.words import MemberStanding, Verdict, WaveState
-from pyvorin_edge.identity import Digest
 from pyvorin_edge.vocabulary import Cause, Connectivity, HealthStatus, Outcome, Phase, WaitingFor
 
 PERMYRIAD_ALL: Final = 10_000
@@ -30,60 +30,9 @@ AFTER_SWITCH: Final = frozenset(
 TRIED_AGAIN: Final = frozenset({Cause.FETCH, Cause.DISK, Cause.HOOK})
 
 #: What a device may wait for without its wave's deadline running: its window, and a turn that the controller gives.
-NOT_ITS_FAULT: Final = frozenset({WaitingFor.WINDOW})
+NOT_ITS_FAULT: Final = frozenset({WaitingFor.WINDOW, WaitingFor.TURN})
 
 _UNDER_WAY: Final = frozenset({MemberStanding.APPLYING, MemberStanding.WAITING, MemberStanding.RETRYING})
-
-#: A device that started so often since the wave began is crashing, whatever it says of itself: one start is the
-#: release's own, the others are let pass as power cuts (rule 6 lets a device itself no more).
-STARTS_MAX: Final = 4
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a wave is judged by."""
-
-    release: Digest
-    #: results of an earlier attempt at the same release do not count against it
-    attempt: int
-    budgets: Budgets
-    soak_seconds: int
-    deadline_seconds: int
-    #: silence after which a device that left counts as lost (PROTOCOL 6); who falls silent is given the same
-    lost_seconds: float
-    #: so many of the judged that were online must be well for the soak to run; none = all but what the budgets allow
-    success_permyriad: int | None = None
-    #: for so long it waits for devices that were offline at its start
-    deferred_seconds: int = 0
-    #: the release brings other code: who says that it runs it must have started anew
-    other_code: bool = False
-    #: devices that a person took out of the judgement
-    skipped: frozenset[str] = frozenset()
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one member now. Times are Unix ms of the controller."""
-
-    device_id: str
-    #: whether it was online when the wave started: else it is deferred until it has something to say of the release
-    online_at_start: bool
-    connectivity: Connectivity
-    last_seen: int | None
-    health: HealthStatus
-    phase: Phase | None
-    running_release: str | None
-    running_hash: str | None
-    #: of (release, its overlay); none = not known, and then nothing is committed
-    golden_hash: str | None
-    result_release: str | None = None
-    result_attempt: int = 0
-    result_outcome: Outcome | None = None
-    result_code: Cause | None = None
-    result_detail: str = ""
-    waiting_for: WaitingFor | None = None
-    #: whether its boot id is the one that it had when the wave began, on another release
-    same_boot: bool = False
-    #: starts since the wave began
-    starts: int = 0
 
 
 class Wave(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +65,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     lost: int = 0
     deferred: int = 0
     waiting: int = 0
+    #: of those, for their turn
+    for_turn: int = 0
     retrying: int = 0
     skipped: int = 0
 
@@ -127,8 +78,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(wave: Wave, terms: Terms, members: Sequence[Facts], now: int) -> tuple[Wave, Tally]:
     """The wave as it stands now, its verdict once there is one, and the count of its members."""
-    late = now >= (wave.counted_from or wave.started_at) + terms.deadline_seconds * 1000
-    standings = {facts.device_id: standing_of(facts, terms, now, late=late and not wave.idle) for facts in members}
+    standings = {one.device_id: standing_of(one, terms, now, late=_is_late(wave, terms, one, now)) for one in members}
     tally = tally_of(members, standings)
     broken = _broken_budget(tally, terms.budgets)
     if broken is not None:
@@ -137,7 +87,7 @@ def judge(wave: Wave, terms: Terms, members: Sequence[Facts], now: int) -> tuple
     if waiting is None:
         return _soaked(wave, terms, tally, now), tally
     wave = _idled(wave, tally, now)
-    if late and not wave.idle and wave.counted_from != now:
+    if _has_run_out(wave, terms, members, standings, now) and wave.counted_from != now:
         after = f"after {terms.deadline_seconds} s {waiting}: it cannot be judged, a person must look"
         return _judged(wave, Verdict.INCONCLUSIVE, after, now), tally
     return msgspec.structs.replace(wave, state=WaveState.APPLYING, applied_at=None, because=waiting), tally
@@ -185,6 +135,9 @@ def tally_of(members: Sequence[Facts], standings: Mapping[str, MemberStanding]) 
         lost=counted[MemberStanding.LOST],
         deferred=counted[MemberStanding.DEFERRED],
         waiting=counted[MemberStanding.WAITING],
+        for_turn=sum(
+            1 for one in members if standings[one.device_id] is MemberStanding.WAITING and waits_for_turn(one)
+        ),
         retrying=counted[MemberStanding.RETRYING],
         skipped=counted[MemberStanding.SKIPPED],
     )
@@ -206,35 +159,6 @@ def budgeted(budgets: Budgets, devices: int) -> dict[MemberStanding, int]:
     }
 
 
-def cause_sentence(facts: Facts, standing: MemberStanding, terms: Terms) -> str:
-    """What happened to one device, named, with its own words on the cause."""
-    match standing:
-        case MemberStanding.REVERTED:
-            return f"{facts.device_id} went back by itself: {_own_words(facts)}"
-        case MemberStanding.FAILED:
-            verb = "refused the release" if facts.result_outcome is Outcome.REJECTED else "could not take the release"
-            return f"{facts.device_id} {verb}: {_own_words(facts)}"
-        case MemberStanding.UNHEALTHY:
-            if facts.starts > STARTS_MAX:
-                return f"{facts.device_id} took the release and started {facts.starts} times under it"
-            return f"{facts.device_id} took the release and became unhealthy under it"
-        case MemberStanding.LOST:
-            return f"{facts.device_id} fell silent for more than {terms.lost_seconds:g} s after the wave began"
-        case MemberStanding.DEFERRED:
-            return f"{facts.device_id} is not online"
-        case MemberStanding.COMMITTED:
-            return f"{facts.device_id} took the release and is {facts.health}"
-        case MemberStanding.WAITING:
-            return f"{facts.device_id} waits for its window or its turn"
-        case MemberStanding.RETRYING:
-            return f"{facts.device_id} tries again: {_own_words(facts)}"
-        case MemberStanding.SKIPPED:
-            return f"{facts.device_id} was taken out of the judgement"
-        case MemberStanding.APPLYING:
-            waits = f", {facts.waiting_for.sentence}" if facts.waiting_for is not None else ""
-            return f"{facts.device_id} has not taken the release yet ({facts.phase or 'it has not reported'}{waits})"
-
-
 def _soaked(wave: Wave, terms: Terms, tally: Tally, now: int) -> Wave:
     since = now if wave.applied_at is None else wave.applied_at
     soaking = msgspec.structs.replace(
@@ -247,6 +171,25 @@ def _soaked(wave: Wave, terms: Terms, tally: Tally, now: int) -> Wave:
         return soaking
     healthy = f"were healthy for {terms.soak_seconds} s" if terms.soak_seconds else "are healthy"
     return _judged(soaking, Verdict.GOOD, f"{tally.healthy} of {tally.devices} devices took it and {healthy}", now)
+
+
+def _is_late(wave: Wave, terms: Terms, facts: Facts, now: int) -> bool:
+    """Whether a device's deadline is over: it counts from the wave's start, or from its turn if that came later."""
+    began = max(wave.counted_from or wave.started_at, facts.turn_at or 0)
+    return not wave.idle and now >= began + terms.deadline_seconds * 1000
+
+
+def _has_run_out(
+    wave: Wave, terms: Terms, members: Sequence[Facts], standings: Mapping[str, MemberStanding], now: int
+) -> bool:
+    """Whether the time of one that is at it is over; where nobody is, that of all. Who waits as told is not late."""
+    at_it = (MemberStanding.APPLYING, MemberStanding.RETRYING)
+    working = [one for one in members if standings[one.device_id] in at_it]
+    if working:
+        return any(_is_late(wave, terms, one, now) for one in working)
+    began = max((one.turn_at or 0 for one in members), default=0)
+    began = max(began, wave.counted_from or wave.started_at)
+    return not wave.idle and now >= began + terms.deadline_seconds * 1000
 
 
 def _idled(wave: Wave, tally: Tally, now: int) -> Wave:
@@ -278,8 +221,9 @@ def _waiting_for(
         if tally.healthy >= wanted:
             return None
     if open_ones:
-        first = cause_sentence(open_ones[0], standings[open_ones[0].device_id], terms)
-        return f"{len(open_ones)} of {tally.devices} devices have not taken it yet: {first}"
+        return (
+            f"{len(open_ones)} of {tally.devices} devices have not taken it yet: {_open(open_ones, standings, terms)}"
+        )
     if tally.deferred and now < wave.started_at + terms.deferred_seconds * 1000:
         return f"{tally.deferred} of {tally.devices} devices were offline at its start and are waited for"
     if tally.deferred > allowed(terms.budgets.deferred_permyriad, tally.judged):
@@ -293,14 +237,19 @@ def _waiting_for(
     ]
     most = budgeted(terms.budgets, tally.judged)[MemberStanding.UNHEALTHY]
     if len(unwell) + tally.unhealthy > most:
-        return f"{len(unwell)} of {tally.devices} devices took it and are not well: {_unwell(unwell[0])}"
+        return f"{len(unwell)} of {tally.devices} devices took it and are not well: {unwell_words(unwell[0])}"
     return None
 
 
-def _unwell(facts: Facts) -> str:
-    if facts.connectivity is not Connectivity.ONLINE:
-        return f"{facts.device_id} is {facts.connectivity}"
-    return f"{facts.device_id} is {facts.health}"
+def _open(open_ones: Sequence[Facts], standings: Mapping[str, MemberStanding], terms: Terms) -> str:
+    """What the first of them is at, and how many wait for their turn."""
+    queued = [one for one in open_ones if standings[one.device_id] is MemberStanding.WAITING and waits_for_turn(one)]
+    first = next((one for one in open_ones if one not in queued), None)
+    said = [] if first is None else [cause_sentence(first, standings[first.device_id], terms)]
+    if queued:
+        at_once = f" ({terms.herd})" if terms.herd is not None else ""
+        said.append(f"{len(queued)} {'waits' if len(queued) == 1 else 'wait'} for their turn{at_once}")
+    return "; ".join(said)
 
 
 def _broken_budget(tally: Tally, budgets: Budgets) -> MemberStanding | None:
@@ -320,12 +269,6 @@ def _accusation(
     accused = [facts for facts in members if standings[facts.device_id] is kind]
     more = f"; {len(accused) - 1} more of {len(members)} likewise" if len(accused) > 1 else ""
     return cause_sentence(accused[0], kind, terms) + more
-
-
-def _own_words(facts: Facts) -> str:
-    sentence = facts.result_code.sentence if facts.result_code is not None else "it gave no cause"
-    code = f"{facts.result_code}: " if facts.result_code is not None else ""
-    return f"{code}{sentence} ({facts.result_detail})" if facts.result_detail else f"{code}{sentence}"
 
 
 def _judged(wave: Wave, verdict: Verdict, because: str, now: int) -> Wave:

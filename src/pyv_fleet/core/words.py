@@ -83,6 +83,16 @@ class MemberStanding(Word):
     SKIPPED = "skipped", "a person took it out of the judgement"
 
 
+class TurnFate(Word):
+    """What becomes of a device's turn."""
+
+    KEPT = "kept", "it is at work, or may begin at any moment: it counts"
+    TAKEN_BACK = "taken_back", "it cannot use it now; it counts until it says that it heard so"
+    USED = "used", "it runs what its turn was for"
+    ENDED = "ended", "it heard that its turn is over"
+    FORGOTTEN = "forgotten", "nothing was heard of it for too long: it keeps nobody waiting any more"
+
+
 class Measure(Word):
     """What a wave and its control are compared on."""
 

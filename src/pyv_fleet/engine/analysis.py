@@ -18,6 +18,7 @@ from pyv_fleet.core.analysis import assess, join, window_ms, yardsticks
 from pyv_fleet.core.analysis_terms import AnalysisTerms, OwnMetric
 from pyv_fleet.core.comparison import Before, Comparison, Sample
 from pyv_fleet.core.control_group import drawn_groups, fewer, figures_of, totals_of
+from pyv_fleet.core.members import Terms
 from pyv_fleet.core.own_metrics import (
     Bounds,
     NoValue,
@@ -32,7 +33,7 @@ from pyv_fleet.core.own_metrics import (
 )
 from pyv_fleet.core.policy import HoldOut
 from pyv_fleet.core.rollout import Plan
-from pyv_fleet.core.verdict import AFTER_SWITCH, Terms, Wave
+from pyv_fleet.core.verdict import AFTER_SWITCH, Wave
 from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.waves import Candidate, Line, in_any
 from pyv_fleet.engine.errors import Invalid

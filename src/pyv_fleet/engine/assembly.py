@@ -55,6 +55,7 @@ from pyv_fleet.engine.sweeps import Sweep, Sweeps
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.engine.turns import Turns
 from pyv_fleet.engine.yanks import Yanks
 from pyv_fleet.link.interface import Publisher
 from pyv_fleet.link.mqtt import LinkSettings, MqttLink
@@ -160,6 +161,7 @@ class Engine:
             promotions=Promotions(ground, audit, self.rollouts),
             history=History(ground, around.kept),
         )
+        self.turns = Turns(ground, self.orders, self._hears, self.ear.since)
         self.group_steps = GroupSteps(ground, goldens, self.orders, self.alerting, audit)
         self.desk = Desk(parts, around.addresses, around.article_channel)
         self._tell_each_other()
@@ -181,7 +183,12 @@ class Engine:
         #: found while orders were held
         self._foreign: list[DirectiveRecord] = []
         self.orders.publish_with(self.publishing.pending)
-        self.intake.observers += [self.catching_up.heard, self.rollbacks.heard, self.rollouts.heard]
+        self.intake.observers += [
+            self.catching_up.heard,
+            self.rollbacks.heard,
+            self.rollouts.heard,
+            self.turns.heard,
+        ]
         self.catching_up.observers.append(self._caught_up)
         self.catching_up.behind_observers.append(self._behind)
         self.publishing.observers += [
@@ -296,6 +303,7 @@ class Engine:
             *polling,
             Sweep("lost", 1.0, lost),
             Sweep("rollouts", 0.5, self.rollouts.tick),
+            Sweep("turns", 0.5, self.turns.tick),
             Sweep("own metrics", 5.0, self.rollouts.analyses.ask),
             Sweep("groups", 2.0, self._step_groups),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),

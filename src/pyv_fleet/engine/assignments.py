@@ -78,7 +78,8 @@ class Assignments:
         if patch.channel is not UNSET and patch.channel != device.channel:
             await known_channel(connection, patch.channel)
             minimum = await self._generation(connection, patch.channel)
-            device = replace(device, channel=patch.channel, min_generation=minimum)
+            # a turn was of the channel before: taken back, and counted until the device has heard so
+            device = replace(device, channel=patch.channel, min_generation=minimum, turn=device.turn_over)
         if patch.pin is not UNSET:
             device = replace(device, pin=await self._pin(connection, known, patch.pin))
         done = Dressed(device)

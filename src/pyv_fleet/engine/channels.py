@@ -23,7 +23,7 @@ from pyv_fleet.store import orders as directives
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.errors import IdentityError
-from pyvorin_edge.identity import parse_channel
+from pyvorin_edge.identity import parse_channel, parse_label
 from pyvorin_edge.orders import Rule
 
 
@@ -64,6 +64,8 @@ class Channels:
             after = await _with_terms(connection, before, body)
             if known is None or after != before:
                 await channels.save(connection, after)
+                if after.herd is None and before.herd is not None:
+                    await devices.end_all_turns(connection, name)
                 await self._reissue(connection, before, after, actor)
                 act = "channel.create" if known is None else "channel.change"
                 said = ": ".join(part for part in (reason, changed_words(before, after)) if part)
@@ -207,6 +209,14 @@ async def _refuse_used(connection: AsyncConnection, name: str, now_ms: int) -> N
         raise Conflict("a token leads there", f"enrolment token {token} still brings devices to {name}: let it run out")
 
 
+def _refuse_label(name: str) -> None:
+    """Invalid for what no device can have."""
+    try:
+        parse_label(f"{name}=x")
+    except IdentityError as why:
+        raise Invalid("herd", str(why), (f"herd.label: {why}",)) from None
+
+
 async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: ChannelBody) -> ChannelRecord:
     """The record under new terms. NotFound for a policy or release that is not there, Invalid for an empty freeze."""
     if body.policy is not None and await policies.get(connection, body.policy) is None:
@@ -214,6 +224,8 @@ async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: 
     for freeze in body.freezes:
         if freeze.ends_at <= freeze.begins_at:
             raise Invalid("freezes", "one ends before it begins", (f"freezes: ends at {freeze.ends_at}",))
+    if body.herd is not None and body.herd.label is not None:
+        _refuse_label(body.herd.label)
     held = [await known_release(connection, one.release) for one in body.hold_outs]
     hold_outs = tuple(replace(one, release=release.digest) for one, release in zip(body.hold_outs, held, strict=True))
     terms = msgspec.json.decode(msgspec.json.encode(replace(body, hold_outs=hold_outs)))

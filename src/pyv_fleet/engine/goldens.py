@@ -149,5 +149,6 @@ def assignment_of(device: DeviceRecord) -> Assignment:
         pin=None
         if pin is None
         else Pin(release=Digest(pin["release"]), attempt=pin["attempt"], kind=msgspec.convert(pin["kind"], RuleKind)),
+        turn=device.grant,
         tz=device.tz,
     )

@@ -29,7 +29,8 @@ from pyvorin_edge.cadence import fleet_reconnect_seconds
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.identity import ChannelName, DeviceId, FleetName
 from pyvorin_edge.orders import Assignment, Directive, DriftTerms, Ignored, Pace, Request, Rule
-from pyvorin_edge.vocabulary import Role, Verb
+from pyvorin_edge.turns import crit_of
+from pyvorin_edge.vocabulary import Role, RuleKind, Verb
 
 DAY_MS: Final = 86_400_000
 DIRECTIVE_LIFE_MS: Final = 30 * DAY_MS
@@ -85,6 +86,7 @@ class Orders:
             raise NotFound("no such channel", channel)
         if len(rules) > 1:
             await self._refuse_behind(connection, channel)
+        rules = in_turns(rules, terms)
         issued_at = await fleets.next_issued_at(connection, self._ground.clock())
         directive = Directive(
             v=1,
@@ -92,7 +94,8 @@ class Orders:
             channel=ChannelName(channel),
             epoch=self._trust.current.epoch,
             generation=max(issued_at, await self._last_generation(connection, channel, issued_at) + 1),
-            rules=tuple(rules),
+            rules=rules,
+            crit=crit_of(rules),
             pace=await pace_of(connection, terms),
             drift=drift_terms_of(terms, issued_at),
             window=None if terms.window is None else msgspec.convert(terms.window, orders.Window),
@@ -124,7 +127,7 @@ class Orders:
         return await self.issue_directive(connection, channel, now.rules, reason=reason, actor=actor)
 
     async def issue_assignment(self, connection: AsyncConnection, device: DeviceRecord, *, actor: str) -> DeviceRecord:
-        """The device with its next assignment signed over its channel, labels, overlay and pin, and stored.
+        """The device with its next assignment signed over its channel, labels, overlay, pin and turn, and stored.
 
         After the commit: `await orders.publish_pending()`.
         """
@@ -133,6 +136,7 @@ class Orders:
         issued_at = await fleets.next_issued_at(connection, self._ground.clock())
         epoch = self._trust.current.epoch
         number = max(issued_at, await self._last_number(connection, device) + 1)
+        turn = device.grant if device.holds_turn else None  # one that was used would let it begin uncounted
         assignment = Assignment(
             v=1,
             fleet=FleetName(self._ground.fleet),
@@ -145,6 +149,7 @@ class Orders:
             labels=device.labels,
             overlay=device.overlay,
             pin=None if device.pin is None else msgspec.convert(device.pin, orders.Pin),
+            turn=turn,
             tz=device.tz,
             issued_at=issued_at,
             issued_by=actor[:TEXT_MAX],
@@ -155,6 +160,7 @@ class Orders:
             number=number,
             min_generation=assignment.min_generation,
             overlay_digest=orders.overlay_digest(device.overlay),
+            turn=device.turn if turn is not None else device.turn_over,
             assignment=self._sealed_assignment(assignment),
             published_at=None,
         )
@@ -299,6 +305,12 @@ def record_of(directive: Directive, envelope: bytes, payload: bytes, *, foreign:
         expires_at=directive.expires_at,
         foreign=foreign,
     )
+
+
+def in_turns(rules: Sequence[Rule], terms: ChannelRecord) -> tuple[Rule, ...]:
+    """The rules as the channel's herd has them begun; a rollback waits for no turn, whatever they were before."""
+    turn = terms.herd is not None
+    return tuple(msgspec.structs.replace(rule, turn=turn and rule.kind is RuleKind.RELEASE) for rule in rules)
 
 
 async def pace_of(connection: AsyncConnection, terms: ChannelRecord) -> Pace:

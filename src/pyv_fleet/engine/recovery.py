@@ -202,6 +202,8 @@ def _terms(record: ChannelRecord, found: Found, name: str) -> ChannelRecord:
         report_seconds=order.pace.report_seconds,
         keepalive_seconds=order.pace.keepalive_seconds,
         settle_seconds=order.pace.settle_seconds,
+        # how many at once is in no order: one, until a person says it again
+        herd=record.herd or ({"at_once": 1} if any(rule.turn for rule in order.rules) else None),
     )
 
 
@@ -257,6 +259,9 @@ def _device(record: DeviceRecord, found: FoundAssignment, now_ms: int) -> Device
         overlay=order.overlay,
         overlay_digest=overlay_digest(order.overlay),
         pin=None if order.pin is None else msgspec.to_builtins(order.pin),
+        turn=record.turn_over if order.turn is None else devices.turn_at(order.turn, order.issued_at),
+        # whether it was used is not known: it counts until the device says so
+        holds_turn=record.holds_turn or order.turn is not None,
         tz=order.tz,
         min_generation=order.min_generation,
         epoch=order.epoch,

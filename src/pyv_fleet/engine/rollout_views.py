@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from pyv_fleet.core.estimate import finish_at
+from pyv_fleet.core.members import Facts
 from pyv_fleet.core.rollout import Rollout, approvals_missing, moves
-from pyv_fleet.core.verdict import Facts, Tally, Wave
+from pyv_fleet.core.verdict import Tally, Wave
 from pyv_fleet.core.views import AnalysisView, RolloutSpec, RolloutTerms, RolloutView, WaveView
 from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
 from pyv_fleet.engine.rollout_plans import follows_rules
+from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.rollouts import MemberRecord, RolloutRecord, WaveRecord
 from pyv_fleet.store.status import Known
@@ -83,12 +85,12 @@ def judged(record: WaveRecord, wave: Wave, tally: Tally, analysis: dict[str, Any
     )
 
 
-def facts_of(member: MemberRecord, known: Known, channel: str, golden_hash: str | None) -> Facts:
+def facts_of(member: MemberRecord, known: Known, at: Rollout, golden_hash: str | None) -> Facts:
     """What is known of a member; one that was moved, pinned or quarantined meanwhile is not waited for."""
     device, status = known
     return Facts(
         device_id=member.device_id,
-        online_at_start=member.online and device.channel == channel and follows_rules(device),
+        online_at_start=member.online and device.channel == at.plan.channel and follows_rules(device),
         connectivity=status.connectivity,
         last_seen=status.last_seen,
         health=status.health_status,
@@ -102,9 +104,15 @@ def facts_of(member: MemberRecord, known: Known, channel: str, golden_hash: str 
         result_code=status.result_code,
         result_detail=status.result_detail or "",
         waiting_for=status.waiting_for,
+        turn_at=_turn_at(device, at),
         same_boot=member.boot_id is not None and member.boot_id == status.boot_id,
         starts=0 if member.boot is None else max(0, status.boot - member.boot),
     )
+
+
+def _turn_at(device: DeviceRecord, at: Rollout) -> int | None:
+    turn = device.turn or {}
+    return turn["at"] if (turn.get("release"), turn.get("attempt")) == (at.plan.release, at.attempt) else None
 
 
 def is_back(known: Known, baseline: Digest, order: DirectiveRecord) -> bool:

@@ -9,10 +9,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.clearance import obstacle
-from pyv_fleet.core.policy import Freeze
+from pyv_fleet.core.members import Facts, Terms
+from pyv_fleet.core.policy import Freeze, Herd
 from pyv_fleet.core.rollout import Rollout
 from pyv_fleet.core.rollout_events import AllBack, Event, LastWaveGood, WaveBad, WaveGood, WaveUnclear
-from pyv_fleet.core.verdict import Facts, Terms, Wave, judge, relapse, standing_of
+from pyv_fleet.core.verdict import Wave, judge, relapse, standing_of
 from pyv_fleet.core.words import MemberStanding, RolloutState, Verdict
 from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.ground import Ground
@@ -114,7 +115,7 @@ class Watch:
         members = await rollouts.members_of(connection, plan.id, number)
         known = await status.get_many(connection, [member.device_id for member in members])
         return [
-            facts_of(member, one, plan.channel, await self._golden_hash(connection, plan.release, one))
+            facts_of(member, one, at, await self._golden_hash(connection, plan.release, one))
             for member in members
             if (one := known.get(member.device_id)) is not None
         ]
@@ -137,6 +138,7 @@ class Watch:
             deferred_seconds=plan.deferred_seconds,
             other_code=await self._brings_other_code(connection, plan.release, plan.baseline),
             skipped=frozenset(at.skipped),
+            herd=None if channel is None or channel.herd is None else msgspec.convert(channel.herd, Herd),
         )
 
     async def _brings_other_code(self, connection: AsyncConnection, release: str, baseline: str | None) -> bool:

@@ -49,6 +49,7 @@ def after_report(status: StatusRecord, report: Report, now_ms: int, *, connected
         before_seq=status.before_seq if same_start else status.seq,
         clock=report.clock,
         agent_version=report.agent_version,
+        caps=report.caps,
         channel=report.channel,
         epoch=report.epoch,
         generation=report.generation,
@@ -66,6 +67,7 @@ def after_report(status: StatusRecord, report: Report, now_ms: int, *, connected
         target_attempt=None if target is None else target.attempt,
         phase=report.phase,
         waiting_for=report.waiting_for,
+        waiting_since=_waiting_since(status, report, now_ms),
         **_result_columns(result),
         standing=drift.standing,
         drift_kinds=drift.kinds,
@@ -136,6 +138,15 @@ def held_by(status: StatusRecord) -> frozenset[str]:
     """The releases that a device holds, committed or proving, as far as it said."""
     proving = status.target_release if status.phase is Phase.PROVING else None
     return frozenset(one for one in (status.committed_release, proving) if one is not None)
+
+
+def _waiting_since(status: StatusRecord, report: Report, now_ms: int) -> int | None:
+    """Another wait, or one for another target, begins anew."""
+    if report.waiting_for is None:
+        return None
+    target = None if report.target is None else (report.target.release, report.target.attempt)
+    same = status.waiting_for is report.waiting_for and (status.target_release, status.target_attempt) == target
+    return status.waiting_since if same and status.waiting_since is not None else now_ms
 
 
 def _committed(status: StatusRecord, report: Report) -> tuple[str | None, str | None]:

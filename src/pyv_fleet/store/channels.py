@@ -28,6 +28,8 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     freezes: list[dict[str, Any]] = []
     hold_outs: list[dict[str, Any]] = []
+    #: core/policy.py's Herd; none = no device waits for a turn
+    herd: dict[str, Any] | None = None
     last_good: str | None = None
     created_at: int = 0
 

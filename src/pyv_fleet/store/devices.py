@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pyv_fleet.core.group_layers import Layer
 from pyv_fleet.store.records import changed, chunks, many, one, values_of
 from pyv_fleet.store.schema import device_labels, devices
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.orders import Grant
 
 
 class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,10 @@ class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
     own_overlay: dict[str, Any] | None = None
     #: values of groups, as it was given them
     layers: tuple[Layer, ...] | None = None
+    #: its last turn {release, attempt, at, over}: when it was given (Unix ms), and whether its assignment is without it
+    turn: dict[str, Any] | None = None
+    #: whether it may begin by a turn still, or be at work by it: one taken back counts until it said that it heard so
+    holds_turn: bool = False
 
     @property
     def labels_of_its_own(self) -> dict[str, str]:
@@ -51,6 +57,23 @@ class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
     def values_of_its_own(self) -> dict[str, Any]:
         """Its overlay without the values of groups."""
         return self.overlay if self.own_overlay is None else self.own_overlay
+
+    @property
+    def grant(self) -> Grant | None:
+        """The turn that its assignment carries."""
+        if self.turn is None or self.turn["over"]:
+            return None
+        return Grant(release=Digest(self.turn["release"]), attempt=self.turn["attempt"])
+
+    @property
+    def turn_over(self) -> dict[str, Any] | None:
+        """Its last turn, when its assignment carries it no longer."""
+        return None if self.turn is None else {**self.turn, "over": True}
+
+
+def turn_at(grant: Grant, at_ms: int) -> dict[str, Any]:
+    """A turn as it is kept."""
+    return {"release": str(grant.release), "attempt": grant.attempt, "at": at_ms, "over": False}
 
 
 async def get(connection: AsyncConnection, device_id: str) -> DeviceRecord | None:
@@ -105,6 +128,23 @@ async def mark_published(connection: AsyncConnection, device_id: str, number: in
     """The broker confirmed this assignment; a newer one stays unpublished."""
     this = (devices.c.device_id == device_id) & (devices.c.number == number)
     await connection.execute(update(devices).where(this).values(published_at=now_ms))
+
+
+async def hold_turns(connection: AsyncConnection, device_ids: Iterable[str]) -> None:
+    """These may begin by the turn that their assignments carry."""
+    for some in chunks(device_ids):
+        await connection.execute(update(devices).where(devices.c.device_id.in_(some)).values(holds_turn=True))
+
+
+async def end_turns(connection: AsyncConnection, device_ids: Iterable[str]) -> None:
+    """These hold no turn any more; what their assignments say stays."""
+    for some in chunks(device_ids):
+        await connection.execute(update(devices).where(devices.c.device_id.in_(some)).values(holds_turn=False))
+
+
+async def end_all_turns(connection: AsyncConnection, channel: str) -> None:
+    """Nobody in a channel holds a turn any more."""
+    await connection.execute(update(devices).where(devices.c.channel == channel).values(holds_turn=False))
 
 
 async def pinned_releases(connection: AsyncConnection) -> set[str]:

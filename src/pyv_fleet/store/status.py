@@ -43,6 +43,8 @@ class StatusRecord(msgspec.Struct, frozen=True, kw_only=True):
     before_seq: int = -1
     clock: Clock | None = None
     agent_version: str | None = None
+    #: what its agent can do; none = it has not said
+    caps: tuple[str, ...] | None = None
     channel: str | None = None
     epoch: int = 0
     generation: int = 0
@@ -61,6 +63,8 @@ class StatusRecord(msgspec.Struct, frozen=True, kw_only=True):
     target_attempt: int | None = None
     phase: Phase | None = None
     waiting_for: WaitingFor | None = None
+    #: since when for that and this target, by our clock
+    waiting_since: int | None = None
     result_release: str | None = None
     result_overlay: str | None = None
     result_attempt: int | None = None
@@ -90,6 +94,19 @@ class Known(NamedTuple):
 
     device: DeviceRecord
     status: StatusRecord
+
+
+class Asks(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that says that it waits for its turn: what must be known to give it one."""
+
+    device_id: str
+    channel: str
+    labels: dict[str, str]
+    min_generation: int
+    epoch: int
+    number: int
+    waiting_since: int | None
+    committed_release: str | None
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +157,41 @@ async def silent_since(connection: AsyncConnection, before_ms: int, channel: str
         .where(device_status.c.last_seen < before_ms)
     )
     return await many(connection, query, StatusRecord)
+
+
+async def at_work(connection: AsyncConnection, channel: str, phases: Iterable[Phase]) -> list[Known]:
+    """A channel's devices that hold a turn, or are in one of these phases."""
+    working = device_status.c.phase.in_([phase.value for phase in phases])
+    query = _joined().where(devices.c.channel == channel).where(devices.c.holds_turn | working)
+    return [_known(row) for row in await connection.execute(query)]
+
+
+async def asking(connection: AsyncConnection, channel: str) -> list[Asks]:
+    """A channel's devices that say that they wait for their turn: online, with their newest assignment, without one."""
+    own = (devices.c.device_id, devices.c.channel, devices.c.labels, devices.c.min_generation, devices.c.epoch)
+    query = (
+        select(*own, devices.c.number, device_status.c.waiting_since, device_status.c.committed_release)
+        .join(device_status, devices.c.device_id == device_status.c.device_id)
+        .where(devices.c.channel == channel)
+        .where(device_status.c.waiting_for == WaitingFor.TURN.value)
+        .where(device_status.c.connectivity == Connectivity.ONLINE.value)
+        .where(device_status.c.epoch == devices.c.epoch)
+        .where(device_status.c.number >= devices.c.number)
+        .where(~devices.c.holds_turn & ~devices.c.quarantined & devices.c.pin.is_(None))
+    )
+    return await many(connection, query, Asks)
+
+
+async def turned_elsewhere(connection: AsyncConnection, channel: str, release: str) -> list[DeviceRecord]:
+    """A channel's devices whose assignment carries a turn that was used, and that did not commit this release last."""
+    query = (
+        select(devices)
+        .join(device_status, devices.c.device_id == device_status.c.device_id)
+        .where(devices.c.channel == channel)
+        .where(devices.c.turn.is_not(None) & ~devices.c.holds_turn)
+        .where(device_status.c.committed_release.is_distinct_from(release))
+    )
+    return await many(connection, query, DeviceRecord)
 
 
 async def add_blank(connection: AsyncConnection, device_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pyv_fleet.core.policy import Freeze, HoldOut
+from pyv_fleet.core.policy import Freeze, Herd, HoldOut
 from pyv_fleet.core.views.page import Reason
 from pyvorin_edge.orders import Window
 from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
@@ -38,6 +38,8 @@ class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     policy: str | None = None
     freezes: Annotated[tuple[Freeze, ...], Meta(max_length=16)] = ()
     hold_outs: Annotated[tuple[HoldOut, ...], Meta(max_length=4)] = ()
+    #: how many of its devices may be at work on a release at once; none = all
+    herd: Herd | None = None
 
 
 class ChannelView(msgspec.Struct, frozen=True, kw_only=True):

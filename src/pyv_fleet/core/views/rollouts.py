@@ -59,6 +59,8 @@ class WaveView(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     deferred: int
     waiting: int = 0
+    #: of those, for their turn
+    for_turn: int = 0
     retrying: int = 0
     skipped: int = 0
     verdict: Verdict | None

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from pyv_fleet.store.schema.naming import metadata
@@ -45,6 +46,8 @@ devices: Final = Table(
     Column("own_labels", JSON(none_as_null=True), nullable=True),
     Column("own_overlay", JSON(none_as_null=True), nullable=True),
     Column("layers", JSON(none_as_null=True), nullable=True),  # the values of groups, as it was given them
+    Column("turn", JSON(none_as_null=True), nullable=True),  # the last {release, attempt, at, over}
+    Column("holds_turn", Boolean, nullable=False, server_default=false(), index=True),  # it may still use one
 )
 
 device_labels: Final = Table(  # devices.labels again, to be searched by
@@ -75,6 +78,7 @@ device_status: Final = Table(  # one row a device, made at enrolment; only the i
     # facts of the last report
     Column("clock", String(16), nullable=True),
     Column("agent_version", Text, nullable=True),
+    Column("caps", JSON(none_as_null=True), nullable=True),  # what its agent can do
     Column("channel", String(32), nullable=True),  # the channel it follows; devices.channel is what it is told
     Column("epoch", BigInteger, nullable=False),
     Column("generation", BigInteger, nullable=False),
@@ -92,6 +96,7 @@ device_status: Final = Table(  # one row a device, made at enrolment; only the i
     Column("target_attempt", BigInteger, nullable=True),
     Column("phase", String(16), nullable=True),
     Column("waiting_for", String(16), nullable=True),
+    Column("waiting_since", BigInteger, nullable=True),  # when it first said so, by our clock
     Column("result_release", String(64), nullable=True),
     Column("result_overlay", String(64), nullable=True),
     Column("result_attempt", BigInteger, nullable=True),

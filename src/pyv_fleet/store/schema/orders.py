@@ -57,6 +57,7 @@ channels: Final = Table(
     Column("policy", String(64), nullable=True),  # of its rollouts; none = the built-in one
     Column("freezes", JSON, nullable=False, server_default="[]"),
     Column("hold_outs", JSON, nullable=False, server_default="[]"),  # releases as digests
+    Column("herd", JSON(none_as_null=True), nullable=True),  # how many devices at once; none = all
     Column("last_good", String(64), nullable=True),  # the last release that was the whole channel's, before the present
     Column("created_at", BigInteger, nullable=False),
 )

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyv_fleet.core.policy import Budgets
-from pyv_fleet.core.verdict import STARTS_MAX, Facts, Tally, Terms, Wave, allowed, judge, relapse, standing_of
+from pyv_fleet.core.members import STARTS_MAX, Facts, Terms
+from pyv_fleet.core.policy import Budgets, Herd
+from pyv_fleet.core.verdict import Tally, Wave, allowed, judge, relapse, standing_of
 from pyv_fleet.core.words import MemberStanding, Verdict, WaveState
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.vocabulary import Cause, Connectivity, HealthStatus, Outcome, Phase, WaitingFor
@@ -310,3 +311,26 @@ def test_who_was_skipped_neither_passes_nor_stops_it() -> None:
 def test_what_breaks_after_the_verdict_is_seen_while_the_next_wave_is_waited_for() -> None:
     assert relapse(TERMS, many(of=3), now=1) is None
     assert "FLEET-1 went back by itself" in (relapse(TERMS, many(ended(Outcome.FAILED, Cause.GATE), of=3), now=1) or "")
+
+
+def queued(device_id: str) -> Facts:
+    return waiting(device_id, phase=Phase.WAITING, waiting_for=WaitingFor.TURN)
+
+
+def test_a_device_s_deadline_counts_from_its_turn_and_who_waits_for_one_is_not_late() -> None:
+    at_work = waiting("FLEET-2", phase=Phase.PROVING, turn_at=90_000)
+    still, _ = judge(WAVE, TERMS, [committed(), at_work, queued("FLEET-3")], now=189_000)
+    assert still.verdict is None
+    late, _ = judge(WAVE, TERMS, [committed(), at_work, queued("FLEET-3")], now=190_000)
+    assert late.verdict is Verdict.INCONCLUSIVE
+
+
+def test_who_waits_for_its_turn_is_counted_and_how_many_go_at_once_is_said() -> None:
+    terms = msgspec.structs.replace(TERMS, herd=Herd(at_once=2, label="site"))
+    at_work = waiting("FLEET-2", phase=Phase.PROVING)
+    wave, tally = judge(WAVE, terms, [queued("FLEET-1"), at_work, queued("FLEET-3")], now=1_000)
+    assert (tally.waiting, tally.for_turn) == (2, 2)
+    assert wave.because == (
+        "3 of 3 devices have not taken it yet: FLEET-2 has not taken the release yet (proving); "
+        "2 wait for their turn (2 at once per site)"
+    )

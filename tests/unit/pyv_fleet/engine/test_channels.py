@@ -8,14 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pyv_fleet.core.policy import HoldOut
+from pyv_fleet.core.policy import Herd, HoldOut
 from pyv_fleet.core.views import ChannelBody
 from pyv_fleet.engine.channels import matches_of, part_of
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.orders import directive_of
+from pyv_fleet.store import orders as directives
 from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.orders import Rule
 from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
-from running.bench import bench
+from running.bench import Bench, bench
 
 LINE = "1" + "0" * 15
 WAVE = WaveRecord(rollout_id="r-1", wave=0, cohort="1%", rule={"where": None, "below": LINE}, tally={"devices": 1})
@@ -88,3 +90,35 @@ def test_hold_outs_are_in_force_at_once_and_gone_at_once(tmp_path: Path) -> None
             assert [rule.release for rule in shown.rules] == [new]
 
     asyncio.run(scene())
+
+
+def test_a_herd_makes_releases_wait_for_turns_at_once_and_never_a_rollback(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            await place.order(await place.release("1.0"))
+            await place.desk.put_channel("stable", ChannelBody(herd=Herd(at_once=2, label="site")), "me")
+            assert (await _turns(place)) == ([True], ("turn",))
+            back = await place.order(await place.release("1.1"), RuleKind.ROLLBACK)
+            assert ([rule.turn for rule in back.rules], back.crit) == ([False], ())
+            await place.order(await place.release("1.2"))
+            await place.desk.put_channel("stable", ChannelBody(), "me")
+            assert (await _turns(place)) == ([False], ())
+
+    asyncio.run(scene())
+
+
+def test_a_label_that_no_device_can_have_is_refused(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            with pytest.raises(Invalid, match="herd"):
+                await place.desk.put_channel("stable", ChannelBody(herd=Herd(at_once=2, label="no label")), "me")
+
+    asyncio.run(scene())
+
+
+async def _turns(place: Bench) -> tuple[list[bool], tuple[str, ...]]:
+    async with place.database.read() as connection:
+        record = await directives.current(connection, "stable")
+    assert record is not None
+    order = directive_of(record)
+    return [rule.turn for rule in order.rules], order.crit
