@@ -12,9 +12,9 @@ from typing import Final
 
 import click
 
+from pyv_fleet.cli.home import alone, say
 from pyv_fleet.cli.session import CliError, Exit, guarded
 from pyv_fleet.durable import private_dir, sync_directory
-from pyv_fleet.home import alone, say
 from pyv_fleet.settings import FILE, STORE, read_settings
 
 #: beside the store; no secret stands in them

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from pyv_fleet.cli.session import CliError, Exit, Session, guarded
+from pyv_fleet.cli.home import alone, broker_up, say
+from pyv_fleet.cli.session import CliError, Exit, Session, guarded, naming
 from pyv_fleet.durable import sync_directory
-from pyv_fleet.home import alone, broker_of, link_of, say
 from pyv_fleet.settings import STORE
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from pyv_fleet.link.mqtt import LinkSettings
     from pyv_fleet.settings import Settings
     from pyv_fleet.store.database import Database
-    from pyv_fleet.trust.authority import Authority
-    from pyv_fleet.trust.signing import DirectiveSigner
     from pyvorin_edge.report import Report
     from pyvorin_edge.trust import Trust
 
@@ -96,32 +92,19 @@ async def _recover(data: Path, operator: Path, settings: Settings, seconds: floa
     import datetime as dt
 
     from pyv_fleet.trust.authority import Authority
+    from pyv_fleet.trust.root_document import anchor_of
 
     await _refuse_standing(data, settings)
     authority = Authority.open_or_create(data / "ca", settings.hosts, dt.datetime.now(dt.UTC))  # noqa: TID251
-    anchor = anchor_of((data / "trust" / "1.json").read_bytes())
-    async with _broker(data, settings, authority) as link:
+    with naming(data / "trust" / "1.json"):
+        anchor = anchor_of((data / "trust" / "1.json").read_bytes())
+    async with broker_up(data, settings, authority) as link:
         retained = await _read(link)
         found = _believed(anchor, settings.fleet, retained)
         reports = await _hear(data, settings.fleet, link, found, seconds)
     _show(found, reports)
     consent.ask(operator, "a new store is made of it", len(found.assignments))
     await _write(data, operator, settings, anchor, retained, reports, consent.reason)
-
-
-def anchor_of(document: bytes) -> Trust:
-    """The trust anchor: the root key of the first trust document by which that document holds; CliError if none."""
-    from pyvorin_edge.trust import TrustError, advance, from_key
-
-    signed = json.loads(document)["signed"]
-    for keyid in signed["roles"]["root"]["keyids"]:
-        anchor = from_key(bytes.fromhex(signed["keys"][keyid]["keyval"]["public"]))
-        try:
-            advance(anchor, document)
-        except TrustError:
-            continue
-        return anchor
-    raise CliError("trust/1.json: no root key of its own signed it; restore it from a backup")
 
 
 async def _refuse_standing(data: Path, settings: Settings) -> None:
@@ -144,17 +127,6 @@ async def _refuse_standing(data: Path, settings: Settings) -> None:
             "also with a restored backup; move the store away if it is to be made anew",
             Exit.CONFLICT,
         )
-
-
-@asynccontextmanager
-async def _broker(data: Path, settings: Settings, authority: Authority) -> AsyncIterator[LinkSettings]:
-    """The broker up, ours or someone else's, and the way to it."""
-    broker = await broker_of(data, settings, authority, say)
-    await broker.start()
-    try:
-        yield link_of(broker, authority)
-    finally:
-        await broker.stop()
 
 
 async def _read(link: LinkSettings) -> dict[str, bytes]:
@@ -184,12 +156,13 @@ async def _hear(data: Path, fleet: str, link: LinkSettings, found: Found, second
     from pyv_fleet.engine.recovery import reports_of
     from pyv_fleet.link.interface import LinkError
     from pyv_fleet.link.retained import REPORTS, Listening, read_retained
-    from pyv_fleet.trust.signing import DirectiveSigner
+    from pyv_fleet.offline import questions
+    from pyv_fleet.trust.keyfiles import read_key
 
     say(f"found {len(found.assignments)} devices at the broker; hearing what they hold, for {seconds:g} s at most")
-    signer = DirectiveSigner.at(data / "keys" / "directive.key")
+    key = read_key(data / "keys" / "directive.key")
     listening = Listening(
-        say=_questions(fleet, found.trust.epoch, signer),
+        say=questions(fleet, found.trust.epoch, [key]),
         enough=lambda came: found.assignments.keys() <= reports_of(came).keys(),
         seconds=seconds,
     )
@@ -197,31 +170,6 @@ async def _hear(data: Path, fleet: str, link: LinkSettings, found: Found, second
         return reports_of(await read_retained(link, REPORTS, listening))
     except LinkError as why:
         raise CliError(str(why)) from None
-
-
-def _questions(fleet: str, epoch: int, signer: DirectiveSigner) -> list[tuple[str, bytes]]:
-    """A call for reports to each shard."""
-    from pyv_fleet.engine.requests import SHARDS, VALID_MS
-    from pyvorin_edge import topics
-    from pyvorin_edge.identity import FleetName
-    from pyvorin_edge.orders import Request
-    from pyvorin_edge.vocabulary import Verb
-
-    now = _now_ms()
-    made = []
-    for shard in SHARDS:
-        request = Request(
-            v=1,
-            fleet=FleetName(fleet),
-            epoch=epoch,
-            request_id=secrets.token_hex(12),
-            verb=Verb.REPORT,
-            shard=shard,
-            issued_at=now,
-            expires_at=now + VALID_MS,
-        )
-        made.append((topics.shard_request(shard), signer.request(request)))
-    return made
 
 
 def _show(found: Found, reports: Mapping[str, Report]) -> None:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from pyv_fleet.cli.home import alone, broker_of, link_of
 from pyv_fleet.cli.session import CliError, guarded
-from pyv_fleet.home import alone, broker_of, link_of
 
 if TYPE_CHECKING:
     from pyv_fleet.api.context import ApiContext
@@ -79,10 +79,10 @@ async def serve(data: Path, settings: Settings) -> None:
     """
     stop = _stop_on_signals()
     (data / READY_FILE).unlink(missing_ok=True)
-    async with _ground(data, settings) as ground, _controller(data, settings, ground) as (engine, listeners):
+    async with _ground(data, settings) as ground, _controller(data, settings, ground) as (engine, listeners, broker):
         try:
             await _until_caught_up(engine, stop)
-            _tell_ready(data, settings, listeners)
+            _tell_ready(data, settings, listeners, broker)
             await stop.wait()
         finally:
             (data / READY_FILE).unlink(missing_ok=True)
@@ -116,7 +116,7 @@ async def _until_caught_up(engine: Engine, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def _controller(
     data: Path, settings: Settings, ground: Ground
-) -> AsyncIterator[tuple[Engine, Sequence[Listener]]]:
+) -> AsyncIterator[tuple[Engine, Sequence[Listener], Broker]]:
     """Everything up: addresses are taken first, so that a taken one stops all before anything starts."""
     from pyv_fleet.broker.interface import BrokerUnsupported
     from pyv_fleet.trust.authority import Authority
@@ -138,7 +138,7 @@ async def _controller(
             for listener in listeners:
                 await listener.start()
             try:
-                yield engine, listeners
+                yield engine, listeners, broker
             finally:
                 context.closing.set()
                 await asyncio.gather(*(listener.stop() for listener in listeners))
@@ -270,7 +270,7 @@ async def _renewing(authority: Authority, settings: Settings, listeners: Sequenc
             await task
 
 
-def _tell_ready(data: Path, settings: Settings, listeners: Sequence[Listener]) -> None:
+def _tell_ready(data: Path, settings: Settings, listeners: Sequence[Listener], broker: Broker) -> None:
     """A line a listener for people, `ready.json` for programs."""
     from pyv_fleet.durable import write_durably
 
@@ -281,6 +281,7 @@ def _tell_ready(data: Path, settings: Settings, listeners: Sequence[Listener]) -
         "api": tls.url,
         "page": f"{plain.url}/",
         "mqtt": f"{settings.hosts[0]}:{settings.broker.port}",
+        "controller_mqtt": f"mqtts://{broker.controller_address}",
         "ca": str(data / "ca" / "server-ca.pem"),
     }
     write_durably(data / READY_FILE, json.dumps(facts, indent=2).encode() + b"\n", mode=0o644)

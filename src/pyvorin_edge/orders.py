@@ -123,6 +123,8 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True):
     reason: Text
     issued_by: Text
     window: Window | None = None
+    #: what the whole channel may go back to, as the controller knows it; for `rollback --offline-key`, not for devices
+    last_good: HexDigest | None = None
     crit: tuple[str, ...] = ()
 
 

@@ -24,7 +24,7 @@ from pyv_fleet.broker.fetch import obtain
 from pyv_fleet.broker.interface import BrokerAddress
 from pyv_fleet.broker.mosquitto import ManagedBroker
 from pyv_fleet.broker.settings import BrokerSettings
-from pyv_fleet.home import tls_files
+from pyv_fleet.cli.home import tls_files
 from pyv_fleet.trust import certificates
 from pyv_fleet.trust.authority import Authority
 from running.ports import free_ports

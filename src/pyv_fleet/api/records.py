@@ -27,7 +27,7 @@ async def alerts(desk: HasDesk, after: After = None, limit: Limit = 100) -> Page
 async def acknowledge(
     desk: HasDesk, caller: HasCaller, alert_id: FromPath[str], data: JSONBody[AlertVerb]
 ) -> AlertView:
-    """Say that an emergency was seen: it leaves the page."""
+    """Say that an emergency or a foreign directive was seen: it leaves the page."""
     return await desk.acknowledge(alert_id, data, actor_of(caller))
 
 

@@ -31,7 +31,7 @@ def alert_list(session: Session, limit: int) -> None:
 @reason_option
 @with_session
 def acknowledge(session: Session, alert_id: str, reason: str) -> None:
-    """Say that an emergency was seen; other alerts end with their cause."""
+    """Say that an emergency or a foreign directive was seen; other alerts end with their cause."""
     show_one(session, session.client.acknowledge(alert_id, reason), _ALERT_COLUMNS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,13 @@ from pyv_fleet.cli.consent import ask_count
 from pyv_fleet.cli.filters import expect_option, yes_option
 from pyv_fleet.cli.output import Column, show_list, show_one, write_line
 from pyv_fleet.cli.progress import POLL_SECONDS, Progress
+from pyv_fleet.cli.rollback_offline import NAMES as OFFLINE_NAMES
+from pyv_fleet.cli.rollback_offline import roll_back_offline, with_offline
 from pyv_fleet.cli.session import Exit, Session, with_session
 
 if TYPE_CHECKING:
     from pyv_fleet.core.views import RollbackChannel, RollbackReport, RollbackSpec, RollbackView
+    from pyv_fleet.engine.rollback_watch import Following
 
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(0), default=120.0, show_default=True, help="Seconds to wait."
@@ -41,11 +45,13 @@ report_option = click.option(
 @expect_option
 @timeout_option
 @report_option
+@with_offline
 @with_session
 def rollback(session: Session, **options: Any) -> None:
     """Take devices back to a release at once, without waves; or look at the rollbacks there were.
 
     Exits 0 when every device that was online when it was ordered is back, 9 with the list of those that are not.
+    With --offline-key it needs neither store nor API, and exits 8 while some are still on their way at --timeout.
     """
     asked = {name: value for name, value in options.items() if name not in ("timeout", "yes")}
     if (at := click.get_current_context()).invoked_subcommand is not None:
@@ -53,6 +59,11 @@ def rollback(session: Session, **options: Any) -> None:
             raise click.UsageError(f"no order and `{at.invoked_subcommand}` in one: leave --to and the like out")
         return
     spec = _spec(options)
+    if options["offline_keys"]:
+        _offline(session, spec, options)
+        return
+    if named := [name for name in OFFLINE_NAMES if options[name]]:
+        raise click.UsageError(f"{', '.join(named)}: only with --offline-key")
     tried = session.client.rollback(spec)
     _resolved(session, tried)
     ask_count(
@@ -113,8 +124,15 @@ def write_report(session: Session, found: RollbackReport, path: Path) -> None:
     session.say(f"report: {path}")
 
 
-def say_end(session: Session, seen: RollbackView) -> None:
+def say_end(session: Session, seen: RollbackView, *, offline: bool = False) -> None:
     """Who is not back and why; ends the command with 9 if one that was online is not."""
+    say_missing(session, seen, offline=offline)
+    if seen.missing:
+        session.leave(Exit.PARTLY_FAILED)
+
+
+def say_missing(session: Session, seen: RollbackView, *, offline: bool) -> None:
+    """Who is not back and why."""
     from pyv_fleet.core.rollback_report import cause_of
 
     if seen.away:
@@ -125,8 +143,8 @@ def say_end(session: Session, seen: RollbackView) -> None:
     for one in seen.missing:
         session.say(f"  {one.device_id}  {cause_of(one)}")
     if seen.missing_more:
-        session.say(f"  and {seen.missing_more} more: pyv-fleet rollback report {seen.id}")
-    session.leave(Exit.PARTLY_FAILED)
+        where = "--report FILE" if offline else f"pyv-fleet rollback report {seen.id}"
+        session.say(f"  and {seen.missing_more} more: {where}")
 
 
 def said(seen: RollbackView) -> str:
@@ -194,6 +212,37 @@ def follow_rollback(session: Session, begun: RollbackView, timeout: float, repor
     if report_file is not None:
         write_report(session, session.client.rollback_report(begun.id), report_file)
     say_end(session, seen)
+
+
+def _offline(session: Session, spec: RollbackSpec, options: dict[str, Any]) -> None:
+    """Through the broker alone; the same lines, report and ends, and 8 while some are on their way at the timeout."""
+    told, progress, shown = 0, Progress(), False
+
+    def tell(following: Following) -> None:
+        nonlocal told, shown
+        seen = following.view()
+        if not shown:  # not before it has asked what it asks
+            room.enter_context(progress)
+            shown = True
+        progress.show(said(seen), seen.online_acknowledged, max(seen.online, 1))
+        if session.format == "jsonl":
+            for device_id in following.order[told:]:
+                write_line({"event": "acknowledged", "device_id": device_id})
+        told = len(following.order)
+
+    with ExitStack() as room:
+        found = roll_back_offline(session, spec, options, tell)
+    seen = found.rollback
+    if session.format == "jsonl":
+        write_line({"event": "ended", "rollback": seen})
+    else:
+        show_one(session, seen, _FIELDS)
+    if options["report_file"] is not None:
+        write_report(session, found, options["report_file"])
+    if seen.waiting:
+        say_missing(session, seen, offline=True)
+        session.leave(Exit.TIMED_OUT)
+    say_end(session, seen, offline=True)
 
 
 class _Acks:

@@ -28,6 +28,9 @@ from pyvorin_edge.vocabulary import Role
 
 #: a rollout gives out one more than the last: a device that reports one far beyond lies
 ATTEMPT_MAX = 1_000_000
+#: a generation is the controller's own clock, or one more than the last: a device that reports one far beyond lies,
+#: and must not use up the numbers of all others
+REPORTED_AHEAD_MAX_MS = 366 * 86_400_000
 
 
 class FoundDirective(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.views import AlertVerb, AlertView, Page
@@ -11,6 +13,9 @@ from pyv_fleet.engine.errors import Conflict, NotFound
 from pyv_fleet.engine.ground import Ground, rfc3339, rfc3339_or_none
 from pyv_fleet.store import alerts
 from pyv_fleet.store.alerts import AlertRecord
+
+FOR_PEOPLE: Final = (AlertName.EMERGENCY, AlertName.FOREIGN_DIRECTIVE)
+"""Alerts that a person ends, by a look: no cause of theirs ever ends."""
 
 
 class Alerting:
@@ -58,7 +63,7 @@ class Alerting:
         return done
 
     async def acknowledge(self, alert_id: str, verb: AlertVerb, actor: str, audit: AuditLog) -> AlertView:
-        """A person has seen an emergency: it is over. The same again changes nothing.
+        """A person has looked at what only a person can judge: it is over. The same again changes nothing.
 
         NotFound; Conflict for any other alert: those end with their cause.
         """
@@ -66,7 +71,7 @@ class Alerting:
             found = await alerts.get(connection, alert_id)
             if found is None:
                 raise NotFound("no such alert", alert_id)
-            if found.name != AlertName.EMERGENCY:
+            if found.name not in FOR_PEOPLE:
                 raise Conflict("it ends with its cause", f"{found.name} is resolved when it no longer holds")
             if await self.resolve(connection, found.name, found.subject):
                 await audit.record(

@@ -28,7 +28,7 @@ from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.enrolment import Enrolment
 from pyv_fleet.engine.errors import Conflict
-from pyv_fleet.engine.foreign import Foreign
+from pyv_fleet.engine.foreign import Foreign, unsettled
 from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.group_steps import GroupSteps
@@ -242,6 +242,8 @@ class Engine:
         """Orders may go out: what was found stops rollouts first, then each part takes up what it left."""
         await self.rollbacks.reenter()
         foreign, self._foreign = self._foreign, []
+        # and what was found by one that was killed before it came so far
+        foreign += await unsettled(self._ground)
         for directive in foreign:
             await self._stop_rollouts(directive)
         await self.rollouts.reenter()

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.catching_up import Behind, Progress, heard_enough, limit_seconds
-from pyv_fleet.core.recovery import sort_out
+from pyv_fleet.core.offline import is_offline
+from pyv_fleet.core.recovery import Found, sort_out
 from pyv_fleet.core.views import FleetStatus
 from pyv_fleet.core.words import AlertName, CatchUp
 from pyv_fleet.engine.alerting import Alerting
@@ -122,7 +123,7 @@ class CatchingUp:
             log.warning("the broker holds what is not believed: %s", why)
         taken = await take_orders(self._ground, found, with_directives=False)
         taken = replace(taken, trust_versions=versions)
-        await self._tell_taken(taken)
+        await self._tell_taken(replace(taken, ahead=_behind_for(found, taken.ahead)))
         async with self._ground.database.read() as connection:
             online = await status.find(connection, Filter(connectivity=Connectivity.ONLINE))
             self._devices = await devices.count(connection)
@@ -197,6 +198,12 @@ class CatchingUp:
         subject = f"channel/{behind.channel}"
         await self._alerting.raise_alert(connection, AlertName.STORE_BEHIND, detail=said, subject=subject)
         await self._audit.record(connection, actor=CONTROLLER, act="store.behind", subject=behind.channel, reason=said)
+
+
+def _behind_for(found: Found, ahead: Sequence[str]) -> tuple[str, ...]:
+    """Channels whose newer directive speaks for an old store: not a rollback that was ordered while we were away."""
+    orders = {name: found.directives[name].order for name in ahead}
+    return tuple(name for name, order in orders.items() if not is_offline(order.issued_by, order.rules))
 
 
 async def resolve_behind(orders: Orders, alerting: Alerting, ground: Ground) -> None:

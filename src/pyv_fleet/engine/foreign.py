@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.offline import is_offline
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.orders import record_of
 from pyv_fleet.engine.trust_chain import TrustChain
+from pyv_fleet.store import alerts, channels, releases
 from pyv_fleet.store import orders as directives
-from pyv_fleet.store import releases
 from pyv_fleet.store.orders import DirectiveRecord
 from pyvorin_edge.envelope import TYPE_DIRECTIVE, EnvelopeError, open_envelope
 from pyvorin_edge.orders import Directive, OrderError, decode_order
@@ -55,18 +56,32 @@ class Foreign:
                 return Judged(ours_again=True)
             await directives.put(connection, found)
             await directives.mark_published(connection, found, self._ground.clock())
+            if is_offline(found.issued_by, found.rules) and found.rules[0].open_to_all:
+                await channels.set_last_good(connection, channel, found.rules[0].release)  # as after any rollback
             for rule in found.rules:
                 await releases.raise_attempt(connection, rule.release, rule.attempt)
         return Judged(adopted=found)
 
     async def _call_a_person(self, connection: AsyncConnection, found: DirectiveRecord) -> None:
         what = f"generation {found.generation} of channel {found.channel}, issued by {found.issued_by}: {found.reason}"
+        if is_offline(found.issued_by, found.rules):
+            what = f"a rollback through the broker alone: {what}. If it was yours, say so: pyv-fleet alert acknowledge"
         await self._alerting.raise_alert(
             connection, AlertName.FOREIGN_DIRECTIVE, detail=what, subject=f"channel/{found.channel}"
         )
         await self._audit.record(
             connection, actor="controller", act="directive.foreign", subject=found.channel, reason=what
         )
+
+
+async def unsettled(ground: Ground) -> list[DirectiveRecord]:
+    """Foreign directives in force at which no person has looked yet: rollouts rest until then, also after a kill."""
+    async with ground.database.read() as connection:
+        return [
+            record
+            for name, record in (await directives.current_all(connection)).items()
+            if record.foreign and await alerts.open_one(connection, AlertName.FOREIGN_DIRECTIVE, f"channel/{name}")
+        ]
 
 
 def valid_directive(trust: Trust, fleet: str, channel: str, payload: bytes) -> DirectiveRecord | None:

@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.catching_up import Behind, behind_of
+from pyv_fleet.core.recovery import REPORTED_AHEAD_MAX_MS
 from pyv_fleet.engine.bell import channel_name, device_name
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, Unavailable
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.last_good import last_good
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.store import channels, devices
 from pyv_fleet.store import fleet as fleets
@@ -27,7 +29,7 @@ from pyv_fleet.trust.signing import DirectiveSigner
 from pyvorin_edge import orders
 from pyvorin_edge.cadence import fleet_reconnect_seconds
 from pyvorin_edge.envelope import open_envelope
-from pyvorin_edge.identity import ChannelName, DeviceId, FleetName
+from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName
 from pyvorin_edge.orders import Assignment, Directive, DriftTerms, Ignored, Pace, Request, Rule
 from pyvorin_edge.turns import crit_of
 from pyvorin_edge.vocabulary import Role, RuleKind, Verb
@@ -36,9 +38,6 @@ DAY_MS: Final = 86_400_000
 DIRECTIVE_LIFE_MS: Final = 30 * DAY_MS
 REFRESH_AFTER_MS: Final = 10 * DAY_MS
 TEXT_MAX: Final = 512
-#: a generation is the controller's own clock, or one more than the last: a device that reports one far beyond lies,
-#: and must not use up the numbers of all others
-REPORTED_AHEAD_MAX_MS: Final = 366 * DAY_MS
 
 Flush = Callable[[], Awaitable[None]]
 
@@ -88,6 +87,7 @@ class Orders:
             await self._refuse_behind(connection, channel)
         rules = in_turns(rules, terms)
         issued_at = await fleets.next_issued_at(connection, self._ground.clock())
+        good = await last_good(connection, channel)
         directive = Directive(
             v=1,
             fleet=FleetName(self._ground.fleet),
@@ -99,6 +99,7 @@ class Orders:
             pace=await pace_of(connection, terms),
             drift=drift_terms_of(terms, issued_at),
             window=None if terms.window is None else msgspec.convert(terms.window, orders.Window),
+            last_good=None if good is None else Digest(good),
             issued_at=issued_at,
             expires_at=issued_at + DIRECTIVE_LIFE_MS,
             reason=reason[:TEXT_MAX],

@@ -221,7 +221,7 @@ class Publishing:
 
 
 async def wanted_releases(connection: AsyncConnection) -> set[str]:
-    """Digests that must stay retained."""
+    """Digests that must stay retained; of those withdrawn, only what an order names: nobody is to go back there."""
     wanted: set[str] = {
         rule.release for record in (await directives.current_all(connection)).values() for rule in record.rules
     }

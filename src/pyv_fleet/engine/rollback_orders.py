@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.offline import LAST_GOOD
 from pyv_fleet.core.rollback import RULES_MAX, Ran, good_since, rollback_rules
 from pyv_fleet.core.rollout import Plan
 from pyv_fleet.core.selectors import in_where, where_text
@@ -18,6 +19,7 @@ from pyv_fleet.core.waves import is_held_out
 from pyv_fleet.core.words import ReturnStanding
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.last_good import last_good
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_effects import baseline_rule
@@ -32,9 +34,6 @@ from pyv_fleet.store.releases import ReleaseRecord
 from pyv_fleet.store.rollbacks import AckRecord, RollbackTarget, Touched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.vocabulary import Connectivity
-
-LAST_GOOD = "last-good"
-"""For `to`: what was the whole channel's release before the present one; during a rollout, its baseline."""
 
 HISTORY: Final = 200
 """So many of a channel's directives are looked through for a release that was its whole one."""
@@ -114,9 +113,9 @@ class RollbackOrders:
                 f"channel {part.channel} would need {len(rules)} rules, devices take {RULES_MAX}: roll back the whole "
                 "channel, or give the devices a label of their own and select that",
             )
-        directive = await self._orders.issue_directive(connection, part.channel, rules, reason=reason, actor=actor)
         if not where:
             await channels.set_last_good(connection, part.channel, part.release.digest)
+        directive = await self._orders.issue_directive(connection, part.channel, rules, reason=reason, actor=actor)
         stored = await directives.at(connection, part.channel, directive.epoch, directive.generation)
         return msgspec.structs.replace(
             part.target(),
@@ -195,21 +194,11 @@ async def last_goods(connection: AsyncConnection, channel: str) -> tuple[Digest,
     current = await directives.current(connection, channel)
     if current is None:
         return ()
-    first = await _last_good(connection, channel, current)
+    first = await last_good(connection, channel)
     if first is None:
         return ()
     whole = [one.rules[0] for one in await directives.history(connection, channel, HISTORY) if len(one.rules) == 1]
     return good_since(Digest(first), whole)
-
-
-async def _last_good(connection: AsyncConnection, channel: str, current: DirectiveRecord) -> str | None:
-    open_ones = await rollouts.open_ones(connection, channel)
-    if open_ones:
-        return machine_of(open_ones[-1]).plan.baseline
-    if any(rule.hold for rule in current.rules):
-        return current.rules[-1].release
-    terms = await channels.get(connection, channel)
-    return None if terms is None else terms.last_good
 
 
 def acks(rollback_id: str, parts: Sequence[Part]) -> list[AckRecord]:

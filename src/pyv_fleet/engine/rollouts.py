@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.offline import is_offline
 from pyv_fleet.core.rollout import NotNow, Plan, Rollout, already, approvals_missing, made, moves, on_entry, step
 from pyv_fleet.core.rollout_events import Cleared, Event, HoldWave, Paused, Started, Superseded
 from pyv_fleet.core.views import Page, PlanView, RollbackSpec, RolloutSpec, RolloutVerb, RolloutView
@@ -174,10 +175,17 @@ class Rollouts:
             to=record.baseline, channels=(record.channel,), reason=f"undo of {record.id}: {verb.reason}"
         )
 
-    async def supersede(self, connection: AsyncConnection, channel: str, because: str, actor: str) -> Plan | None:
-        """End what runs on a channel, in the transaction of what takes its place; its plan if there was one."""
+    async def supersede(
+        self, connection: AsyncConnection, channel: str, because: str, actor: str, before: int | None = None
+    ) -> Plan | None:
+        """End what runs on a channel, in the transaction of what takes its place; its plan if there was one.
+
+        `before` (Unix ms): what was made later is no older than that, and stays.
+        """
         plan = None
         for record in await rollouts.open_ones(connection, channel):
+            if before is not None and record.created_at > before:
+                continue
             await self._move(connection, record, Superseded(at=self._ground.clock(), because=because), actor)
             at = machine_of(record)
             plan = msgspec.structs.replace(at.plan, attempt=at.attempt)
@@ -188,11 +196,17 @@ class Rollouts:
         self._watch.touch({one.device.channel for one in batch})
 
     async def ordered(self, directive: DirectiveRecord) -> None:
-        """A valid directive that this controller did not issue stops all rollouts; it stands, a person must look."""
+        """A valid directive that this controller did not issue stops all rollouts; it stands, a person must look.
+
+        One that is a rollback, ordered through the broker alone, takes its channel's rollout's place as any rollback.
+        """
         if not directive.foreign:
             return
         because = f"channel {directive.channel} has a directive of generation {directive.generation} that is not ours"
         async with self._ground.database.begin() as connection:
+            if is_offline(directive.issued_by, directive.rules):
+                because = f"channel {directive.channel} was rolled back ({directive.issued_by}: {directive.reason})"
+                await self.supersede(connection, directive.channel, because, CONTROLLER, before=directive.issued_at)
             for record in await rollouts.open_ones(connection):
                 if record.state in (RolloutState.ROLLING, RolloutState.WAITING):
                     stop = Paused(at=self._ground.clock(), because=because)

@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from pyv_fleet.link.interface import HERE_TOPIC, LinkError
-from pyv_fleet.link.mqtt import CONNECT_SECONDS, LinkSettings
+from pyv_fleet.link.mqtt import CONNECT_SECONDS, PUBACK_SECONDS, LinkSettings
 from pyvorin_edge import topics
 
 #: all that a controller is made of again: orders, what they name, and who may sign them
@@ -27,20 +27,31 @@ ORDERS: Final = (
 )
 #: what devices say of themselves
 REPORTS: Final = (f"{topics.ROOT}/shard/+/+/report",)
+#: who is there, by the devices' births, goodbyes and wills
+PRESENCES: Final = (f"{topics.ROOT}/shard/+/+/presence",)
 #: without a message for so long, the broker is taken to be dead
 SILENT_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.05
 
 
+class Out(NamedTuple):
+    """What is said, at QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
 class Listening(NamedTuple):
     """What follows after all that was retained has come: say something, and hear who answers."""
 
-    #: (topic, payload), not retained
-    say: Sequence[tuple[str, bytes]]
+    say: Sequence[Out]
     #: asked with all that came, newest by topic, whether it is enough
     enough: Callable[[Mapping[str, bytes]], bool]
-    #: at most
+    #: at most, from when the broker has confirmed what was said
     seconds: float
+    #: called just before it is said
+    begins: Callable[[], None] = lambda: None
 
 
 async def read_retained(
@@ -95,8 +106,13 @@ class _Reader:
                 )
 
     def _listen(self, listening: Listening) -> None:
-        for topic, payload in listening.say:
-            self._client.publish(topic, payload, qos=1)
+        listening.begins()
+        said = [self._client.publish(one.topic, one.payload, qos=1, retain=one.retain) for one in listening.say]
+        confirmed_by = time.monotonic() + PUBACK_SECONDS
+        for one in said:
+            one.wait_for_publish(max(0.0, confirmed_by - time.monotonic()))
+        if not all(one.is_published() for one in said):
+            raise LinkError("the broker did not confirm what was published: perhaps it has it, perhaps not")
         end = time.monotonic() + listening.seconds
         while time.monotonic() < end and not listening.enough(dict(self._found)):
             time.sleep(_LOOK_SECONDS)

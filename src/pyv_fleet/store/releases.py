@@ -48,8 +48,8 @@ async def every(connection: AsyncConnection) -> list[ReleaseRecord]:
 
 
 async def newest(connection: AsyncConnection, limit: int) -> list[ReleaseRecord]:
-    """The newest releases."""
-    query = select(releases).order_by(releases.c.published_at.desc()).limit(limit)
+    """The newest releases that were not withdrawn."""
+    query = select(releases).where(releases.c.yanked_at.is_(None)).order_by(releases.c.published_at.desc()).limit(limit)
     return await many(connection, query, ReleaseRecord)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ import msgspec
 from pyv_fleet.trust.errors import DocumentRefused
 from pyvorin_edge import wire
 from pyvorin_edge.envelope import keyid_of
-from pyvorin_edge.trust import EXTRA_FIELD, Extra
+from pyvorin_edge.trust import EXTRA_FIELD, Extra, Trust, TrustError, advance, from_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -65,6 +66,24 @@ def next_root(previous: bytes, terms: RootTerms, signers: Sequence[Ed25519Privat
         wanted = before.signed.roles["root"].threshold
         raise DocumentRefused(f"signatures: {wanted} keys of the root role before must sign") from None
     return made
+
+
+def anchor_of(document: bytes) -> Trust:
+    """The trust anchor: the root key of the first trust document by which that document holds; DocumentRefused if it
+    has none."""
+    try:
+        signed = json.loads(document)["signed"]
+        keys = [signed["keys"][one]["keyval"]["public"] for one in signed["roles"]["root"]["keyids"]]
+    except (ValueError, KeyError, TypeError):
+        raise DocumentRefused("the first trust document is none; restore it from a backup") from None
+    for key in keys:
+        try:
+            anchor = from_key(bytes.fromhex(key))
+            advance(anchor, document)
+        except (TrustError, ValueError, TypeError):
+            continue
+        return anchor
+    raise DocumentRefused("no root key of the first trust document signed it; restore it from a backup")
 
 
 def terms_of(document: bytes) -> RootTerms:

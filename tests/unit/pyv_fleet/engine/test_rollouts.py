@@ -17,6 +17,7 @@ from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Forbidden, Invalid, NotFound
 from pyv_fleet.store import alerts, channels, rollouts, status
 from pyv_fleet.store import orders as directives
+from pyvorin_edge.orders import Rule
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, RuleKind
 from running.rehearsal import Rehearsal, rehearsal
 
@@ -342,6 +343,30 @@ def test_a_foreign_directive_stops_it_and_stays_in_force(tmp_path: Path) -> None
         seen = await shown(stage, rollout)
         assert (seen.state, await stage.told()) == ("paused", told)
         assert "not ours" in seen.because
+
+    play(tmp_path, scene)
+
+
+def test_a_rollback_through_the_broker_alone_ends_its_channel_s_rollout_and_pauses_the_others(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await stage.enrol(4)
+        await stage.based_on("1.0")
+        await stage.release("1.1")
+        rollout = await stage.roll("1.1", "1", "100%")
+        async with stage.database.read() as connection:
+            current = await directives.current(connection, "stable")
+        assert current is not None
+        back = Rule(kind=RuleKind.ROLLBACK, release=current.rules[-1].release, attempt=1001)
+        ordered = msgspec.structs.replace(
+            current, foreign=True, rules=(back,), issued_by="offline: ada", reason="it broke", issued_at=stage.now
+        )
+        await stage.rollouts.ordered(msgspec.structs.replace(ordered, channel="beta"))
+        assert (await shown(stage, rollout)).state == "paused"
+        await stage.rollouts.ordered(msgspec.structs.replace(ordered, issued_at=0))
+        assert (await shown(stage, rollout)).state == "paused"
+        await stage.rollouts.ordered(ordered)
+        seen = await shown(stage, rollout)
+        assert (seen.state, "offline: ada: it broke" in seen.because) == ("superseded", True)
 
     play(tmp_path, scene)
 

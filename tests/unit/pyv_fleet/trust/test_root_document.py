@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pyv_fleet.trust.errors import DocumentRefused
-from pyv_fleet.trust.root_document import RoleKeys, RootTerms, make_root, next_root, terms_of
+from pyv_fleet.trust.root_document import RoleKeys, RootTerms, anchor_of, make_root, next_root, terms_of
 from pyvorin_edge import trust
 from pyvorin_edge.envelope import keyid_of
 from pyvorin_edge.vocabulary import Role
@@ -38,6 +38,14 @@ def test_the_first_document_holds_from_the_anchor() -> None:
     assert believed.revoked_releases == {"ab" * 32}
     assert set(believed.roles[Role.RELEASE].by_id) == {keyid_of(PUBLIC[RELEASE])}
     assert set(believed.roles[Role.DIRECTIVE].by_id) == {keyid_of(PUBLIC[DIRECTIVE])}
+
+
+def test_the_anchor_is_the_key_that_signed_the_first_document() -> None:
+    first = make_root(terms(root=RoleKeys((PUBLIC[3], PUBLIC[ROOT]))), [KEYS[ROOT]])
+    assert anchor_of(first).anchor_key == PUBLIC[ROOT]
+    for spoiled in (first.replace(b'"demo"', b'"dema"'), b"{}", b"["):
+        with pytest.raises(DocumentRefused, match="from a backup"):
+            anchor_of(spoiled)
 
 
 def test_a_chain_rotates_root_and_directive_keys() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyv_fleet import home
+from pyv_fleet.cli import home
 from pyv_fleet.cli.session import CliError, Exit
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +15,11 @@ import click
 from pyv_fleet.cli.session import CliError, Exit
 
 if TYPE_CHECKING:
-    from pyv_fleet.broker.interface import Broker
+    from pyv_fleet.broker.interface import Broker, BrokerAddress
     from pyv_fleet.broker.settings import TlsFiles
     from pyv_fleet.link.mqtt import LinkSettings
     from pyv_fleet.settings import Settings
-    from pyv_fleet.trust.authority import Authority
+    from pyv_fleet.trust.authority import Authority, Places
 
 LOCK_FILE: Final = "serve.lock"
 
@@ -63,11 +63,33 @@ async def broker_of(data: Path, settings: Settings, authority: Authority, told: 
     return ManagedBroker(mosquitto, broker_settings, crl, acl=acl, told=told)
 
 
+@asynccontextmanager
+async def broker_up(data: Path, settings: Settings, authority: Authority) -> AsyncIterator[LinkSettings]:
+    """The broker up for as long as the block, ours or someone else's, and the way to it; the controller must not run.
+
+    The list of revoked certificates is written anew before: an expired one locks every device out.
+    """
+    import datetime as dt
+
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - what runs instead of the controller has its clock
+    authority.write_crl(authority.listed(now), now)
+    broker = await broker_of(data, settings, authority, say)
+    await broker.start()
+    try:
+        yield link_of(broker, authority)
+    finally:
+        await broker.stop()
+
+
 def link_of(broker: Broker, authority: Authority) -> LinkSettings:
     """The controller's way to its broker."""
+    return link_at(broker.controller_address, authority.places)
+
+
+def link_at(address: BrokerAddress, places: Places) -> LinkSettings:
+    """The way to the broker's listener for the controller there, with the controller's own certificate."""
     from pyv_fleet.link.mqtt import LinkSettings
 
-    address, places = broker.controller_address, authority.places
     return LinkSettings(
         host=address.host,
         port=address.port,

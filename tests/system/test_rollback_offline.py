@@ -1,0 +1,109 @@
+"""A rollback while the controller is down: through the broker alone, and the controller takes it up afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from running.controller import Controller, controller, start
+from running.demo import until
+from running.ports import free_ports
+from running.simulated import configured, simulated
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Controller]:
+    with controller(tmp_path) as running:
+        configured(running, "1.0", "1.1", "1.2")
+        yield running
+
+
+def said(up: Controller, *words: str) -> Any:
+    return json.loads(up.cli(*words, "-o", "json").stdout)
+
+
+def versions(up: Controller) -> dict[str, str | None]:
+    return {one["device_id"]: one["version"] for one in said(up, "device", "list")["items"]}
+
+
+def roll_out(up: Controller, version: str, *waves: str, code: int = 0) -> None:
+    words = [word for wave in waves for word in ("--wave", wave)]
+    up.cli("rollout", "create", "--channel", "stable", "--release", version, "--reason", "a test", *words,
+           "--soak", "1", "--timeout", "60", code=code)  # fmt: skip
+
+
+def offline(up: Controller, *words: str, code: int = 0) -> tuple[dict[str, Any], str]:
+    done = up.cli("rollback", "--offline-key", str(up.data / "keys" / "directive.key"), *words, "--reason", "it broke",
+                  "--timeout", "40", "-o", "json", code=code)  # fmt: skip
+    return json.loads(done.stdout or "{}"), done.stderr
+
+
+def alerts(up: Controller) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in said(up, "alert", "list")["items"] if one["state"] == "firing"}
+
+
+def test_while_the_controller_is_away_the_fleet_goes_back_and_stays_there(up: Controller, tmp_path: Path) -> None:
+    with simulated(up, 4, "many"):
+        roll_out(up, "1.0", "100%")
+        up.cli("rollout", "create", "--channel", "stable", "--release", "1.1", "--reason", "a test", "--wave", "1",
+               "--wave", "100%", "--soak", "600", "--no-wait")  # fmt: skip
+        until(lambda: "1.1" in versions(up).values(), within=30, what="the canary took it")
+        up.stop(signal.SIGKILL)
+        store = {
+            name: (up.data / name).read_bytes() for name in ("fleet.db", "fleet.db-wal") if (up.data / name).exists()
+        }
+        for name in store:
+            (up.data / name).unlink()  # there is no database: nothing may need one
+
+        words = ("--data", str(up.data), "--to", "last-good", "--all", "--yes", "--listen", "20")
+        _, told = offline(up, *words, "--expect-count", "3", code=6)
+        assert "4 devices, not the 3 expected" in told
+        report = tmp_path / "report.json"
+        seen, told = offline(up, *words, "--expect-count", "4", "--report", str(report))
+        assert (seen["to_version"], seen["online_acknowledged"]) == ("1.0", seen["online"])
+        assert seen["online"] > 0
+        assert len(json.loads(report.read_text())["devices"]) == 4
+        again, told = offline(up, *words[:2], "--to", "1.0", *words[4:], "--expect-count", "4")
+        assert "the same order again" in told
+        assert again["channels"][0]["generation"] == seen["channels"][0]["generation"]
+
+        for path, data in store.items():
+            path.write_bytes(data)
+        up.process = start(up.folder).process
+        assert said(up, "channel", "show", "stable")["generation"] == seen["channels"][0]["generation"]
+        assert [one["state"] for one in said(up, "rollout", "list")["items"]] == ["superseded", "completed"]
+        until(lambda: set(versions(up).values()) == {"1.0"}, within=60, what="all are back, and stay")
+        assert set(alerts(up)) == {"foreign_directive"}
+        assert "offline:" in alerts(up)["foreign_directive"]["detail"]
+        up.cli("alert", "acknowledge", alerts(up)["foreign_directive"]["id"], "--reason", "it was mine")
+        assert not alerts(up)
+
+        roll_out(up, "1.2", "1", "100%")
+        assert set(versions(up).values()) == {"1.2"}
+        beside(up, tmp_path)
+
+
+def beside(up: Controller, tmp_path: Path) -> None:
+    """While a controller runs, its broker is used; by names alone, and with a key that may not order."""
+    seen, _ = offline(up, "--data", str(up.data), "--to", "1.1", "--channel", "stable", "--yes", "--expect-count", "4")
+    assert seen["online_acknowledged"] == 4
+    until(lambda: "foreign_directive" in alerts(up), within=20, what="the controller that runs says so")
+    anchor, ca = tmp_path / "anchor.json", up.data / "ca"
+    anchor.write_text(up.cli("trust", "anchor").stdout)
+    ready = json.loads((up.data / "ready.json").read_text())
+    places = {"server-ca": "server-ca.pem", "certificate": "controller.pem", "certificate-key": "controller.key"}
+    named = [word for name, file in places.items() for word in (f"--{name}", str(ca / file))]
+    named += ["--trust-anchor", str(anchor), "--broker"]
+    words = ("--to", "1.2", "--all", "--yes", "--expect-count", "4", "--reason", "x")
+    shutil.copy(up.operator / "keys" / "release.key", tmp_path / "other.key")
+    order = ("rollback", "--offline-key", str(tmp_path / "other.key"), *words, *named)
+    assert "devices would not obey" in up.cli(*order, ready["controller_mqtt"], code=6).stderr
+    assert "does not answer" in up.cli(*order, f"mqtts://127.0.0.1:{free_ports(1)[0]}", code=1).stderr
