@@ -57,11 +57,9 @@ def test_while_the_controller_is_away_the_fleet_goes_back_and_stays_there(up: Co
                "--wave", "100%", "--soak", "600", "--no-wait")  # fmt: skip
         until(lambda: "1.1" in versions(up).values(), within=30, what="the canary took it")
         up.stop(signal.SIGKILL)
-        store = {
-            name: (up.data / name).read_bytes() for name in ("fleet.db", "fleet.db-wal") if (up.data / name).exists()
-        }
-        for name in store:
-            (up.data / name).unlink()  # there is no database: nothing may need one
+        store = {path: path.read_bytes() for path in up.data.glob("fleet.db*")}
+        for path in store:
+            path.unlink()  # there is no database: nothing may need one
 
         words = ("--data", str(up.data), "--to", "last-good", "--all", "--yes", "--listen", "20")
         _, told = offline(up, *words, "--expect-count", "3", code=6)
