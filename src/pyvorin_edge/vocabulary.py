@@ -282,6 +282,19 @@ class BreakerState(Word):
     HALF_OPEN = "half_open", "that time is over: one batch is tried"
 
 
+class UploadFailure(Word):
+    """Why an upload to the cloud failed, in kinds that a program can tell apart."""
+
+    KEY = "key", "the cloud answered 401 or 403: the api_key is wrong, expired or not allowed"
+    ADDRESS = "address", "the cloud answered that it has no such place, or not in this way"
+    REFUSED = "refused", "the cloud refuses what was sent"
+    BUSY = "busy", "the cloud asks to be left alone for a while"
+    SERVER = "server", "the cloud answered 5xx, or no HTTP: it fails itself"
+    TIMEOUT = "timeout", "no answer came in time"
+    NETWORK = "network", "the cloud could not be reached"
+    TLS = "tls", "the cloud's certificate is not trusted, or the two have no TLS in common"
+
+
 class Aggregate(Word):
     """What a window says of the readings in it, by itself or in a rule's condition."""
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from pyv_edge_agent.cloud_sync.backoff import retry_after_seconds
 from pyv_edge_agent.cloud_sync.interface import Answer, Outcome
+from pyvorin_edge.vocabulary import UploadFailure
 
 #: Passing troubles, though some are 4xx.
 _LATER: Final = frozenset({408, 425, 429})
@@ -35,14 +36,17 @@ def answer_of(status: int, retry_after: str | None, now: float) -> Answer:
     if 200 <= status < 300:
         return Answer(Outcome.TAKEN)
     if status in _KEY:
-        return Answer(Outcome.DENIED, f"{reason}: the api_key is wrong, expired or not allowed")
+        return Answer(
+            Outcome.DENIED, f"{reason}: the api_key is wrong, expired or not allowed", failure=UploadFailure.KEY
+        )
     if status in _DENIED or 300 <= status < 400:
-        return Answer(Outcome.DENIED, f"{reason}: look at cloud.endpoint")
+        return Answer(Outcome.DENIED, f"{reason}: look at cloud.endpoint", failure=UploadFailure.ADDRESS)
     if status == _PAYLOAD_TOO_LARGE:
-        return Answer(Outcome.TOO_LARGE, f"{reason}: too large")
+        return Answer(Outcome.TOO_LARGE, f"{reason}: too large", failure=UploadFailure.REFUSED)
     if 400 <= status < 500 and status not in _LATER:
-        return Answer(Outcome.REFUSED, reason)
-    return Answer(Outcome.LATER, reason, retry_after_seconds(retry_after, now))
+        return Answer(Outcome.REFUSED, reason, failure=UploadFailure.REFUSED)
+    failure = UploadFailure.BUSY if status in (425, 429) else UploadFailure.SERVER
+    return Answer(Outcome.LATER, reason, retry_after_seconds(retry_after, now), failure)
 
 
 def step_of(answer: Answer, size: int) -> Step:

@@ -17,6 +17,7 @@ from pyv_edge_agent.cloud_sync.database import Database
 from pyv_edge_agent.cloud_sync.interface import Batch
 from pyv_edge_agent.cloud_sync.moment import Moment
 from pyv_edge_agent.cloud_sync.storage import DUE, FREE, OUTLIVED, payload_of
+from pyvorin_edge.vocabulary import UploadFailure
 
 #: A batch is closed when its payloads exceed this; a single larger item travels alone.
 BATCH_BYTES_MAX: Final = 512 * 1024
@@ -57,11 +58,14 @@ class BatchStorage:
             gone = db.execute("DELETE FROM sync_queue WHERE batch_id = ?", (batch.batch_id,)).rowcount
             totals.count_sent(db, gone, wall)
             totals.note(db, "last_error", None)
+            totals.note(db, "last_failure", None)
             return gone
 
         return self._db.write(forget)
 
-    def postpone(self, batch: Batch, until: float, reason: str, wall: float) -> None:
+    def postpone(
+        self, batch: Batch, until: float, reason: str, wall: float, failure: UploadFailure | None = None
+    ) -> None:
         """Count a failed try and hold the batch back until then (Unix seconds)."""
 
         def hold(db: sqlite3.Connection) -> None:
@@ -70,11 +74,11 @@ class BatchStorage:
                 "WHERE batch_id = ? AND lease = ?",
                 (until, batch.batch_id, batch.lease),
             )
-            _note_error(db, reason, wall)
+            _note_error(db, reason, wall, failure)
 
         self._db.write(hold)
 
-    def split(self, batch: Batch, reason: str, wall: float) -> None:
+    def split(self, batch: Batch, reason: str, wall: float, failure: UploadFailure | None = None) -> None:
         """Make two batches of it, each of which may be tried at once."""
 
         def halve(db: sqlite3.Connection) -> None:
@@ -86,16 +90,16 @@ class BatchStorage:
                     "retry_count = retry_count + 1 WHERE id = ?",
                     [(batch.batch_id + letter, one) for one in part],
                 )
-            _note_error(db, reason, wall)
+            _note_error(db, reason, wall, failure)
 
         self._db.write(halve)
 
-    def bury(self, batch: Batch, reason: str, wall: float, most: int) -> None:
+    def bury(self, batch: Batch, reason: str, wall: float, most: int, failure: UploadFailure | None = None) -> None:
         """Move what is in it to the dead letters, of which at most `most` are kept."""
 
         def move(db: sqlite3.Connection) -> None:
             letters.bury(db, _members(db, batch), reason, wall, most)
-            _note_error(db, reason, wall)
+            _note_error(db, reason, wall, failure)
 
         self._db.write(move)
 
@@ -165,8 +169,9 @@ def _members(db: sqlite3.Connection, batch: Batch) -> list[int]:
     ]
 
 
-def _note_error(db: sqlite3.Connection, reason: str, wall: float) -> None:
+def _note_error(db: sqlite3.Connection, reason: str, wall: float, failure: UploadFailure | None) -> None:
     totals.note(db, "last_error", reason)
+    totals.note(db, "last_failure", failure)
     totals.put(db, "last_error_time", wall)
 
 

@@ -46,6 +46,8 @@ class QueueFigures(msgspec.Struct, frozen=True, kw_only=True):
     files_set_aside: int
     #: why the last try failed; none after one that was taken
     last_error: str | None
+    #: of what kind, a word of UploadFailure
+    last_failure: str | None
     #: Unix seconds
     last_error_time: float | None
     #: of this process
@@ -88,6 +90,7 @@ def figures(
         dead_letters_dropped=int(known.get(totals.DEAD_DROPPED, 0)),
         files_set_aside=int(known.get(totals.SET_ASIDE, 0)),
         last_error=notes.get("last_error"),
+        last_failure=notes.get("last_failure"),
         last_error_time=known.get("last_error_time") if "last_error" in notes else None,
         breaker=state,
         breaker_seconds=max(0.0, breaker.until - now.uptime) if breaker.reason else 0.0,

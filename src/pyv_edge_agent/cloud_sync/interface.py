@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from pyvorin_edge.vocabulary import UploadFailure
+
 
 class QueueError(Exception):
     """The queue's file cannot be read or written, or an item cannot be queued; the message says which and why."""
@@ -91,6 +93,8 @@ class Answer(msgspec.Struct, frozen=True):
     reason: str = ""
     #: seconds that the other side asked to be left alone
     retry_after_seconds: float | None = None
+    #: of what kind it is, where that is known
+    failure: UploadFailure | None = None
 
 
 class Uploader(Protocol):

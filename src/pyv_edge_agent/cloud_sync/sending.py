@@ -113,9 +113,9 @@ class Sender:
             self.breaker = Breaker()
             return self._batches.delete(batch, wall)
         if step is Step.SPLIT:
-            self._batches.split(batch, answer.reason, wall)
+            self._batches.split(batch, answer.reason, wall, answer.failure)
         elif step is Step.BURY:
-            self._batches.bury(batch, answer.reason, wall, self.pace.dead_letters_max)
+            self._batches.bury(batch, answer.reason, wall, self.pace.dead_letters_max, answer.failure)
             self.breaker = after_refusal(self.breaker, answer, *self._now_and_chance())
         else:
             self._hold(batch, answer, wall)
@@ -126,7 +126,7 @@ class Sender:
         known = msgspec.structs.replace(self.breaker, failures=max(self.breaker.failures, batch.tries))
         self.breaker = after_failure(known, answer, *self._now_and_chance())
         wait = self.breaker.until - self._clock.uptime()
-        self._batches.postpone(batch, wall + max(0.0, wait), self.breaker.reason, wall)
+        self._batches.postpone(batch, wall + max(0.0, wait), self.breaker.reason, wall, answer.failure)
 
     def _now_and_chance(self) -> tuple[float, float, float]:
         return self._clock.uptime(), self._chance(), self.pace.backoff_seconds_max

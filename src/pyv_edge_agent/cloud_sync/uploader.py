@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pyv_edge_agent.cloud_sync.answers import answer_of
 from pyv_edge_agent.cloud_sync.interface import Answer, Outcome
+from pyvorin_edge.vocabulary import UploadFailure
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +85,10 @@ class HTTPCloudUploader:
         try:
             status, retry_after = self._post(body)
         except OSError as why:
-            return Answer(Outcome.LATER, f"{type(why).__name__}: {why}")
+            return Answer(Outcome.LATER, f"{type(why).__name__}: {why}", failure=_failure_of(why))
         except (http.client.HTTPException, ValueError) as why:  # their texts may show the URL
-            return Answer(Outcome.LATER, f"{type(why).__name__}: the endpoint does not speak HTTP as it should")
+            said = f"{type(why).__name__}: the endpoint does not speak HTTP as it should"
+            return Answer(Outcome.LATER, said, failure=UploadFailure.SERVER)
         return answer_of(status, retry_after, self._clock())
 
     def _post(self, body: bytes) -> tuple[int, str | None]:
@@ -128,3 +130,13 @@ class HTTPCloudUploader:
         if self._unnamed is None or self._unnamed[0] != content:
             self._unnamed = (content, f"pyv-{int(self._clock() * 1000)}-{self._device_id}")
         return self._unnamed[1]
+
+
+def _failure_of(why: OSError) -> UploadFailure:
+    match why:
+        case TimeoutError():
+            return UploadFailure.TIMEOUT
+        case ssl.SSLError():
+            return UploadFailure.TLS
+        case _:
+            return UploadFailure.NETWORK

@@ -60,6 +60,8 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True):
     breaker: BreakerState = BreakerState.CLOSED
     #: why the last try failed; none after one that was taken
     last_error: str | None = None
+    #: of what kind it is, a word of UploadFailure; none where that is not known
+    last_failure: str | None = None
     #: what the cloud refused for good, kept on the device
     dead_letters: int = 0
     #: items that the bound on the queue pushed out, and such whose ttl was over
@@ -109,7 +111,7 @@ def cloud_of(queue: Mapping[str, Any], endpoint: str) -> Cloud:
     """From the queue's `get_stats`; an empty one while it cannot be read."""
     names = (
         "last_flush_time", "messages_sent_today", "total_retries", "oldest_item_timestamp", "breaker", "last_error",
-        "dead_letters", "expired", "files_set_aside",
+        "last_failure", "dead_letters", "expired", "files_set_aside",
     )  # fmt: skip
     evicted = sum(queue.get("evicted", {}).values()) + queue.get("items_lost", 0)
     known = {name: queue[name] for name in names if name in queue}

@@ -6,6 +6,7 @@ import pytest
 
 from pyv_edge_agent.cloud_sync.answers import Step, answer_of, step_of
 from pyv_edge_agent.cloud_sync.interface import Answer, Outcome
+from pyvorin_edge.vocabulary import UploadFailure
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,23 @@ def test_each_status_has_its_meaning(statuses: tuple[int, ...], outcome: Outcome
 def test_an_expired_key_is_told_as_one() -> None:
     assert "api_key" in answer_of(401, None, 0.0).reason
     assert "cloud.endpoint" in answer_of(404, None, 0.0).reason
+    assert answer_of(401, None, 0.0).failure is UploadFailure.KEY
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (200, None),
+        (403, UploadFailure.KEY),
+        (404, UploadFailure.ADDRESS),
+        (413, UploadFailure.REFUSED),
+        (422, UploadFailure.REFUSED),
+        (429, UploadFailure.BUSY),
+        (503, UploadFailure.SERVER),
+    ],
+)
+def test_a_failure_has_its_kind(status: int, failure: UploadFailure | None) -> None:
+    assert answer_of(status, None, 0.0).failure is failure
 
 
 def test_retry_after_counts_for_what_passes() -> None:

@@ -12,7 +12,7 @@ from pyv_edge_agent.cloud_sync.breaker import REFUSED_IN_A_ROW_MAX
 from pyv_edge_agent.cloud_sync.interface import Answer, Batch, Outcome
 from pyv_edge_agent.cloud_sync.queue import CloudSyncQueue, QueueSettings
 from pyv_edge_agent.cloud_sync.sending import Pace
-from pyvorin_edge.vocabulary import BreakerState
+from pyvorin_edge.vocabulary import BreakerState, UploadFailure
 from running.queue_clock import HandClock, queue_on
 
 
@@ -80,7 +80,11 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(queue: CloudSyncQueue
 
 
 def test_a_wrong_key_buries_nothing_and_is_told(queue: CloudSyncQueue, clock: HandClock) -> None:
-    cloud = Cloud(lambda items: Answer(Outcome.DENIED, "the endpoint answered 401: the api_key is wrong"))
+    cloud = Cloud(
+        lambda items: Answer(
+            Outcome.DENIED, "the endpoint answered 401: the api_key is wrong", failure=UploadFailure.KEY
+        )
+    )
     fill(queue, 5)
     for _ in range(600):
         queue.maybe_flush(cloud)
@@ -89,10 +93,12 @@ def test_a_wrong_key_buries_nothing_and_is_told(queue: CloudSyncQueue, clock: Ha
     assert (stats["depth"], stats["dead_letters"]) == (5, 0)
     assert cloud.asked <= 8
     assert "api_key" in stats["last_error"]
+    assert stats["last_failure"] == UploadFailure.KEY
     cloud.judge = refusing()
     queue.forgive()
     assert queue.maybe_flush(cloud) == 5
     assert queue.get_stats()["last_error"] is None
+    assert queue.get_stats()["last_failure"] is None
 
 
 def test_a_cloud_that_refuses_everything_does_not_empty_the_queue(queue: CloudSyncQueue, clock: HandClock) -> None:

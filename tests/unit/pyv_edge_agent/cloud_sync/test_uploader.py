@@ -17,6 +17,7 @@ import trustme
 
 from pyv_edge_agent.cloud_sync.interface import Answer, Batch, Outcome
 from pyv_edge_agent.cloud_sync.uploader import HTTPCloudUploader
+from pyvorin_edge.vocabulary import UploadFailure
 
 
 class Endpoint(http.server.ThreadingHTTPServer):
@@ -98,6 +99,7 @@ def test_no_answer_is_not_taken_and_says_why(endpoint: Endpoint, caplog: pytest.
     uploader = HTTPCloudUploader(url, "secret-key", timeout=2.0)
     assert not uploader.post_batch([1])
     assert "ConnectionRefusedError" in (uploader.last_error or "")
+    assert uploader.post([1]).failure is UploadFailure.NETWORK
     assert "secret-key" not in caplog.text
 
 
@@ -125,11 +127,14 @@ def test_only_a_server_of_the_given_ca_is_spoken_to(endpoint: Endpoint, tmp_path
     refused = HTTPCloudUploader(url, ca_file=str(tmp_path / "foreign.pem"))
     assert not refused.post_batch([1])
     assert "CERTIFICATE_VERIFY_FAILED" in (refused.last_error or "")
+    assert refused.post([1]).failure is UploadFailure.TLS
 
 
 def test_what_the_cloud_asks_for_is_understood(endpoint: Endpoint) -> None:
     endpoint.answer, endpoint.headers = 503, {"Retry-After": "17"}
-    assert HTTPCloudUploader(endpoint.url).post([1]) == Answer(Outcome.LATER, "the endpoint answered 503", 17.0)
+    assert HTTPCloudUploader(endpoint.url).post([1]) == Answer(
+        Outcome.LATER, "the endpoint answered 503", 17.0, UploadFailure.SERVER
+    )
 
 
 def test_an_answer_before_all_is_sent_is_heard() -> None:
@@ -177,3 +182,9 @@ def test_a_server_that_speaks_no_http_is_told_without_its_url() -> None:
         threading.Thread(target=babble, daemon=True).start()
         answer = HTTPCloudUploader(f"http://127.0.0.1:{server.getsockname()[1]}/?key=secret").post([1])
     assert (answer.outcome, "secret" in answer.reason) == (Outcome.LATER, False)
+
+
+def test_silence_is_told_as_a_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+        assert HTTPCloudUploader(url, timeout=0.05).post([1]).failure is UploadFailure.TIMEOUT
