@@ -347,7 +347,7 @@ def _meaning(lines: list[str], number: int) -> str:
 def _words() -> Iterator[str]:
     yield "Every closed set of words, on the wire, in the API and in the store, each with what it means to a person."
     yield ""
-    for name in ("pyvorin_edge.vocabulary", "pyv_fleet.core.words"):
+    for name in ("pyvorin_edge.vocabulary", "pyv_fleet.core.words", "pyv_fleet.core.alert_words"):
         module = importlib.import_module(name)
         for node in ast.parse(inspect.getsource(module)).body:
             kind = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None

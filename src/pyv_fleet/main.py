@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "delete": Later("pyv_fleet.cli.declared:delete", "Take away what files or names say."),
     "policy": Later("pyv_fleet.cli.policy:group", "Policies: how releases reach a channel."),
     "channel": Later("pyv_fleet.cli.channel:group", "Channels and their terms."),
-    "alert": Later("pyv_fleet.cli.records:alert", "Alerts."),
+    "alert": Later("pyv_fleet.cli.alert:group", "Alerts: what holds, its rules, who is told."),
     "audit": Later("pyv_fleet.cli.records:audit", "Who did what, and why."),
     "trust": Later("pyv_fleet.cli.trust:group", "Who may sign what: the chain of trust documents."),
 }

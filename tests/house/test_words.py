@@ -10,7 +10,7 @@ from house.source import Module, bullets, modules
 from pyv_fleet.core import words
 from pyvorin_edge import vocabulary
 
-HOMES = ("pyvorin_edge/vocabulary.py", "pyv_fleet/core/words.py")
+HOMES = ("pyvorin_edge/vocabulary.py", "pyv_fleet/core/words.py", "pyv_fleet/core/alert_words.py")
 #: Attributes, names and keys that hold a word, and the words it may be.
 HOLDERS: dict[str, set[str]] = {
     "phase": {*vocabulary.Phase},
@@ -21,7 +21,14 @@ HOLDERS: dict[str, set[str]] = {
     "status": {*vocabulary.HealthStatus},
     "refusal": {*vocabulary.Refusal},
     "verdict": {*words.Verdict},
-    "state": {*words.RolloutState, *words.WaveState, *words.AlertState, *words.GroupState, *vocabulary.PresenceState},
+    "state": {
+        *words.RolloutState,
+        *words.WaveState,
+        *words.AlertState,
+        *words.GroupState,
+        *words.HoldState,
+        *vocabulary.PresenceState,
+    },
 }
 
 

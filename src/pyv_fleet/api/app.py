@@ -12,6 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 
 from pyv_fleet.api import (
+    alerts,
     article,
     bundles,
     channels,
@@ -54,6 +55,7 @@ _NOUNS: Final = (
     rollbacks,
     tokens,
     trust,
+    alerts,
     records,
     events,
     metrics,

@@ -27,6 +27,14 @@ def why(ctx: click.Context, option: click.Parameter, text: str | None) -> str | 
     return text
 
 
+def span_of(ctx: click.Context, option: click.Parameter, text: str) -> int:
+    """A span as seconds: `90s`, `30m`, `8h`, `2d`; else a usage error."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None or int(found[1]) == 0:
+        raise click.BadParameter("write a number and s, m, h or d, such as 30m")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
 def _version(ctx: click.Context, option: click.Parameter, text: str) -> str:
     if not _VERSION.fullmatch(text):
         raise click.BadParameter("letters, digits, '.', '_', '+', '-', at most 64, the first a letter or digit")
@@ -45,6 +53,8 @@ def _fleet_name(ctx: click.Context, option: click.Parameter, text: str) -> str:
 
 #: as in pyvorin_edge.orders.Release
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 version_option = click.option("--version", required=True, callback=_version, help="Unique in the fleet.")
 fleet_option = click.option(
     "--name",

@@ -1,5 +1,6 @@
 """The typed API client that the CLI and users' programs use: sync; a mixin a noun, one transport below them all."""
 
+from pyv_fleet.client.alerts import Alerts
 from pyv_fleet.client.channels import Channels
 from pyv_fleet.client.context import CONTEXT_FILE, Context, read_context
 from pyv_fleet.client.devices import Devices
@@ -36,6 +37,7 @@ class FleetClient(
     Rollouts,
     Rollbacks,
     Trust,
+    Alerts,
     Records,
     Parcels,
     Histories,

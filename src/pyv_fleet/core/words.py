@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pyv_fleet.core.alert_words import AlertName as AlertName
+from pyv_fleet.core.alert_words import AlertState as AlertState
+from pyv_fleet.core.alert_words import DeliveryState as DeliveryState
+from pyv_fleet.core.alert_words import DeviceCondition as DeviceCondition
+from pyv_fleet.core.alert_words import Diagnosis as Diagnosis
+from pyv_fleet.core.alert_words import HoldState as HoldState
+from pyv_fleet.core.alert_words import Severity as Severity
 from pyvorin_edge.vocabulary import Word
 
 
@@ -178,13 +185,6 @@ class PollOutcome(Word):
     FIELD = PollFailure.FIELD.value, PollFailure.FIELD.sentence
 
 
-class AlertState(Word):
-    """Where an alert stands."""
-
-    FIRING = "firing", "it holds"
-    RESOLVED = "resolved", "it no longer holds"
-
-
 class ActOutcome(Word):
     """What became of an act on one device."""
 
@@ -233,21 +233,6 @@ class CatchUp(Word):
     BROKER = "broker", "it waits for the broker: what that holds must be known before anything is ordered"
     HEARING = "hearing", "it has read the broker and hears what its devices hold"
     DONE = "done", "it knows what stands, and may order"
-
-
-class AlertName(Word):
-    """The controller's own alerts; the article's devices may send others."""
-
-    CONFIG_DRIFT = "config_drift", "a live config is not what was applied"
-    CLONE_OR_RESTORED = "clone_or_restored", "two devices speak under one id, or a card was restored"
-    FOREIGN_DIRECTIVE = "foreign_directive", "a valid directive was found that this controller did not issue"
-    ENROLMENT_REFUSED = "enrolment_refused", "somebody tried to enrol as a device that he is not"
-    TRUST_EXPIRING = "trust_expiring", "the trust document ends soon: sign the next one"
-    BROKER = "broker", "something befell the broker"
-    ROLLOUT_STOPPED = "rollout_stopped", "a rollout needs a person"
-    EMERGENCY = "emergency", "a release went out without a canary, by an admin's word"
-    STORE_BEHIND = "store_behind", "the store is older than what the broker or the devices hold: was a backup restored?"
-    GROUP_STOPPED = "group_stopped", "a group's values stopped at a member that did not take them"
 
 
 class Happening(Word):

@@ -13,6 +13,8 @@ from pyv_fleet.core.catching_up import Behind
 from pyv_fleet.core.history import Kept
 from pyv_fleet.core.words import AlertName
 from pyv_fleet.engine import sweeps
+from pyv_fleet.engine.alert_rules import AlertRules
+from pyv_fleet.engine.alert_watch import AlertWatch
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.analysis import Analyses, Asks
 from pyv_fleet.engine.answers import Answers
@@ -51,6 +53,7 @@ from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
 from pyv_fleet.engine.rollback import Rollbacks
 from pyv_fleet.engine.rollouts import Rollouts
+from pyv_fleet.engine.silences import Silences
 from pyv_fleet.engine.sweeps import Sweep, Sweeps
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
@@ -130,10 +133,14 @@ class Engine:
             ground, around.authority, trust, self.orders, self._revocation, self.alerting, audit, link=around.link
         )
         assignments = Assignments(ground, trust, self.orders, audit)
+        self.alert_watch = AlertWatch(ground, goldens, self.alerting, self._heard_since)
+        self.silences = Silences(ground, audit)
         parts = Parts(
             ground=ground,
             trust=trust,
             alerting=self.alerting,
+            alert_rules=AlertRules(ground, audit, self.alert_watch),
+            silences=self.silences,
             audit=audit,
             intake=self.intake,
             devices=Devices(ground, goldens, self.polls),
@@ -164,6 +171,8 @@ class Engine:
         self.turns = Turns(ground, self.orders, self._hears, self.ear.since)
         self.group_steps = GroupSteps(ground, goldens, self.orders, self.alerting, audit)
         self.desk = Desk(parts, around.addresses, around.article_channel)
+        #: whether devices are heard through a broker
+        self._linked = True
         self._tell_each_other()
 
     def _made_rollouts(self, around: Surroundings, audit: AuditLog) -> Rollouts:
@@ -189,6 +198,7 @@ class Engine:
             self.rollouts.heard,
             self.turns.heard,
         ]
+        self.intake.stored_observers.append(self.alert_watch.stored)
         self.catching_up.observers.append(self._caught_up)
         self.catching_up.behind_observers.append(self._behind)
         self.publishing.observers += [
@@ -207,6 +217,7 @@ class Engine:
     async def running(self, link: LinkSettings | None) -> AsyncIterator[None]:
         """All tasks, until the block ends; with no link, only what comes over HTTP. A task that dies ends the block."""
         await self.paces.load()
+        self._linked = link is not None
         if link is None:
             await self._caught_up()
         else:
@@ -286,6 +297,10 @@ class Engine:
         self.publish_through(link)
         return link
 
+    def _heard_since(self) -> int:
+        """What was told before this is the past; with no link there is no listening."""
+        return self.ear.since() if self._linked else 0
+
     def _hears(self) -> bool:
         return self.ear.open and not self._lags() and self.catching_up.done.is_set()
 
@@ -308,6 +323,8 @@ class Engine:
             Sweep("turns", 0.5, self.turns.tick),
             Sweep("own metrics", 5.0, self.rollouts.analyses.ask),
             Sweep("groups", 2.0, self._step_groups),
+            Sweep("alerts", 1.0, self._watch),
+            Sweep("alerts of updates", 30.0, self.alert_watch.look_at_updates),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("behind", 10.0, self._resolve_behind),
@@ -316,6 +333,9 @@ class Engine:
             Sweep("paces", 60.0, self.paces.load),
             Sweep("forget", 3600.0, self._forget),
         ]
+
+    async def _watch(self) -> None:
+        await self.alert_watch.tick(listening=not self._linked or self._hears())
 
     async def _step_groups(self) -> None:
         """Not while nobody is heard: a silence of ours is no member's fault."""
@@ -331,6 +351,7 @@ class Engine:
         await self._telemetry.forget_old()
         await self._bundles.forget()
         await self.desk.history.thin()
+        await self.silences.forget()
 
 
 async def found_fleet(database: Database, name: str, root_key: str, now_ms: int) -> None:

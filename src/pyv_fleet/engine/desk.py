@@ -36,6 +36,8 @@ from pyv_fleet.core.views import (
     TokenSpec,
 )
 from pyv_fleet.core.words import AuthScope, RolloutAct
+from pyv_fleet.engine.alert_rules import AlertRules
+from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.bundles import Bundles
@@ -50,6 +52,7 @@ from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.promotions import Promotions
 from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.rollback import Rollbacks
+from pyv_fleet.engine.silences import Silences
 from pyv_fleet.engine.yanks import Yanks
 from pyv_fleet.store import channels, devices
 from pyv_fleet.store import fleet as fleets
@@ -105,6 +108,21 @@ class Desk:
     def quarantine(self) -> Quarantine:
         """Who is shut out."""
         return self._parts.quarantine
+
+    @property
+    def alerting(self) -> Alerting:
+        """Alerts."""
+        return self._parts.alerting
+
+    @property
+    def alert_rules(self) -> AlertRules:
+        """What is an alert."""
+        return self._parts.alert_rules
+
+    @property
+    def silences(self) -> Silences:
+        """What is told to nobody for a while."""
+        return self._parts.silences
 
     @property
     def policies(self) -> Policies:
@@ -370,7 +388,7 @@ class Desk:
         return await self._parts.alerting.page(after, limit)
 
     async def acknowledge(self, alert_id: str, verb: AlertVerb, actor: str) -> AlertView:
-        """A person has seen an emergency; NotFound, Conflict."""
+        """A person has seen it; NotFound."""
         return await self._parts.alerting.acknowledge(alert_id, verb, actor, self._parts.audit)
 
     async def check_audit(self, known: str | None) -> AuditCheck:

@@ -18,7 +18,7 @@ from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.errors import Invalid
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.history import note_words
-from pyv_fleet.engine.interface import Heard, HeardObserver
+from pyv_fleet.engine.interface import Heard, HeardObserver, StoredObserver
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.presence import Presences, Session
 from pyv_fleet.engine.words_in import Polled, Word, parse_report, parse_word
@@ -93,6 +93,8 @@ class Intake:
         self._wake = asyncio.Event()
         #: told after each commit, in order
         self.observers: list[HeardObserver] = []
+        #: told after each commit of every device that was heard or fell silent, beats too; must be quick
+        self.stored_observers: list[StoredObserver] = []
         #: what came and was dropped, by reason, for /metrics
         self.dropped: Counter[str] = Counter()
         #: what was stored, by kind
@@ -175,6 +177,7 @@ class Intake:
                 if known.status.connectivity is Connectivity.ONLINE:
                     batch.put(device_id, statuses.after_silence(known.status))
             await self._save(connection, batch)
+        self._tell_stored(batch)
         await self._tell(batch.heard(), {})
 
     async def _sleep(self) -> None:
@@ -206,6 +209,7 @@ class Intake:
                     log.exception("a message of %s could not be taken", each.word.device_id)
                     self.dropped["fault"] += 1
             await self._save(connection, batch)
+        self._tell_stored(batch)
         return batch.heard(), batch.questions
 
     def _take(self, batch: _Batch, word: Word, connection: int) -> None:
@@ -300,6 +304,10 @@ class Intake:
             )
         elif not drifted and after.standing is not Standing.UNKNOWN and before.standing is not after.standing:
             await self._alerting.resolve(connection, AlertName.CONFIG_DRIFT, after.device_id)
+
+    def _tell_stored(self, batch: _Batch) -> None:
+        for observer in self.stored_observers:
+            observer([batch.known[device_id] for device_id in batch.before])
 
     async def _tell(self, heard: Sequence[Heard], questions: dict[str, str]) -> None:
         for device_id, boot_id in questions.items():

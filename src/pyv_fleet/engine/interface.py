@@ -17,7 +17,7 @@ from pyv_fleet.core.views import (
 from pyv_fleet.core.words import AuthScope, RolloutAct
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.orders import DirectiveRecord
-from pyv_fleet.store.status import StatusRecord
+from pyv_fleet.store.status import Known, StatusRecord
 from pyvorin_edge.report import Report
 
 
@@ -36,6 +36,8 @@ HeardObserver = Callable[[Sequence[Heard]], Awaitable[None]]
 
 Only devices are named whose report came or whose connectivity changed: a beat that changes nothing but figures is not.
 """
+StoredObserver = Callable[[Sequence[Known]], None]
+"""Told once a batch, after the commit, of every device that was heard or fell silent, with what is known of it now."""
 DirectiveObserver = Callable[[DirectiveRecord], Awaitable[None]]
 """Told when a directive was confirmed by the broker, or (`foreign`) adopted from it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyv_fleet.engine.alert_rules import AlertRules
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.article import ArticleHttp
@@ -28,6 +29,7 @@ from pyv_fleet.engine.quarantine import Quarantine
 from pyv_fleet.engine.requests import Requests
 from pyv_fleet.engine.revocation import Revocation
 from pyv_fleet.engine.rollback import Rollbacks
+from pyv_fleet.engine.silences import Silences
 from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
@@ -41,6 +43,8 @@ class Parts:
     ground: Ground
     trust: TrustChain
     alerting: Alerting
+    alert_rules: AlertRules
+    silences: Silences
     audit: AuditLog
     intake: Intake
     devices: Devices

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.group_layers import Layer
 from pyv_fleet.store.records import changed, chunks, many, one, values_of
-from pyv_fleet.store.schema import device_labels, devices
+from pyv_fleet.store.schema import device_labels, device_status, devices
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import Grant
+from pyvorin_edge.orders import EMPTY_OVERLAY, Grant
+from pyvorin_edge.vocabulary import Connectivity
 
 
 class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,3 +152,29 @@ async def pinned_releases(connection: AsyncConnection) -> set[str]:
     """Digests that a device's pin names."""
     pins = (await connection.execute(select(devices.c.pin).where(devices.c.pin.is_not(None)))).scalars()
     return {str(pin["release"]) for pin in pins if pin}
+
+
+async def behind(connection: AsyncConnection, ordered: Mapping[str, str | None]) -> list[str]:
+    """Online devices that may not have what is ordered; `ordered`: by channel the one release, none = it has several.
+
+    All of a channel that has several, and of the others those that did not commit just that under just their overlay.
+    """
+    at = device_status.c
+    same = [
+        and_(
+            devices.c.channel == channel,
+            func.coalesce(at.committed_release, "") == release,  # a comparison with null would let it slip
+            func.coalesce(at.committed_overlay, EMPTY_OVERLAY) == devices.c.overlay_digest,
+            devices.c.pin.is_(None),
+        )
+        for channel, release in ordered.items()
+        if release is not None
+    ]
+    query = (
+        select(devices.c.device_id)
+        .join(device_status, at.device_id == devices.c.device_id)
+        .where(at.connectivity == Connectivity.ONLINE.value)
+        .where(devices.c.channel.in_(list(ordered)))
+        .where(not_(or_(*same)) if same else true())
+    )
+    return [str(one) for one in (await connection.execute(query)).scalars()]

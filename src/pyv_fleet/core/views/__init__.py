@@ -1,6 +1,17 @@
 """What the API says and takes: one struct an answer or a body. API, client, CLI and page share them; times RFC 3339."""
 
 from pyv_fleet.core.policy import Budgets
+from pyv_fleet.core.views.alerts import (
+    AlertRuleBody,
+    AlertRuleView,
+    AlertVerb,
+    AlertView,
+    SilenceSpec,
+    SilenceVerb,
+    SilenceView,
+    SinkTested,
+    SinkView,
+)
 from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.views.assignments import AssignmentView, DevicePatch, DeviceVerb, PinBody, PinView
 from pyv_fleet.core.views.channels import ChannelBody, ChannelVerb, ChannelView, RuleView
@@ -19,7 +30,7 @@ from pyv_fleet.core.views.history import HistoryPage, HistoryView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
 from pyv_fleet.core.views.policies import PolicyView
-from pyv_fleet.core.views.records import AlertVerb, AlertView, AuditCheck, AuditView
+from pyv_fleet.core.views.records import AuditCheck, AuditView
 from pyv_fleet.core.views.releases import (
     PromoteBody,
     ReleaseUpload,
@@ -51,6 +62,8 @@ from pyv_fleet.core.views.rollouts import (
 from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
 
 __all__ = [
+    "AlertRuleBody",
+    "AlertRuleView",
     "AlertVerb",
     "AlertView",
     "AnalysisView",
@@ -107,6 +120,11 @@ __all__ = [
     "RolloutVerb",
     "RolloutView",
     "RuleView",
+    "SilenceSpec",
+    "SilenceVerb",
+    "SilenceView",
+    "SinkTested",
+    "SinkView",
     "SnapshotDevice",
     "SnapshotView",
     "TokenMade",

@@ -1,32 +1,10 @@
-"""Alerts and the audit log."""
+"""The audit log."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 import msgspec
-
-from pyv_fleet.core.views.page import Reason
-from pyv_fleet.core.words import AlertState
-
-
-class AlertView(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert."""
-
-    id: str
-    name: str
-    device_id: str | None
-    state: AlertState
-    detail: str
-    verified: bool
-    raised_at: dt.datetime
-    resolved_at: dt.datetime | None
-
-
-class AlertVerb(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /v1/alerts/{id}/acknowledge."""
-
-    reason: Reason
 
 
 class AuditCheck(msgspec.Struct, frozen=True, kw_only=True):
