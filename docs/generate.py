@@ -49,6 +49,7 @@ def pages() -> dict[str, str]:
         "reports.md": ("Reports", _structs_of("pyvorin_edge.report", _SAID)),
         "bundles.md": ("Bundles", _bundles),
         "settings.md": ("The controller's settings", _structs_of("pyv_fleet.settings", _SETTINGS)),
+        "documents.md": ("Documents", _documents),
         "words.md": ("Words", _words),
         "metrics.md": ("Metrics", _metrics),
         "limits.md": ("Limits", _limits),
@@ -342,6 +343,47 @@ def _meaning(lines: list[str], number: int) -> str:
             break
         found.insert(0, line.strip().removeprefix("#:").strip())
     return " ".join(found)
+
+
+_DOCUMENTS: Final = """\
+What `pyv-fleet apply -f`, `diff -f` and `delete -f` read, and `get -o yaml` writes, in YAML or JSON: `apiVersion`
+`{version}`, `kind`, `metadata` with a `name`, and a `spec` with the keys below. A key that is not named has its
+default; one that is unknown is refused. Times are RFC 3339, in quotes."""
+
+
+def _documents() -> Iterator[str]:
+    documents = importlib.import_module("pyv_fleet.core.declared.documents")
+    yield from (_DOCUMENTS.format(version=documents.API_VERSION), "")
+    told: set[type] = set()
+    for kind, spec in documents.SPECS.items():
+        yield from (f"## {kind.value}", "", _doc(spec), "")
+        yield from _keys(spec)
+        told |= set(_within(spec))
+    for inner in sorted(told, key=lambda one: one.__name__):
+        yield from (f"### {inner.__name__}", "", _doc(inner), "")
+        yield from _keys(inner)
+
+
+def _keys(kind: type) -> Iterator[str]:
+    """A struct's fields with those that it inherits, which come first."""
+    rows: list[tuple[str, ...]] = []
+    for one in reversed(kind.__mro__):
+        if issubclass(one, msgspec.Struct) and one is not msgspec.Struct:
+            source = inspect.getsource(one)
+            rows += _fields(ast.parse(source).body[0], source.splitlines())  # type: ignore[arg-type]
+    yield from _table(("key", "type", "default", "meaning"), rows)
+
+
+def _within(kind: type) -> Iterator[type]:
+    """Structs that a struct's fields hold, at any depth."""
+    waiting: list[Any] = [field.type for field in msgspec.inspect.type_info(kind).fields]  # type: ignore[attr-defined]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, msgspec.inspect.StructType):
+            yield one.cls
+            waiting += [field.type for field in one.fields]
+        waiting += [*getattr(one, "types", ()), *filter(None, [getattr(one, "item_type", None)])]
+        waiting += filter(None, [getattr(one, name, None) for name in ("value_type", "type")])
 
 
 def _words() -> Iterator[str]:

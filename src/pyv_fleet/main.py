@@ -52,8 +52,8 @@ COMMANDS: Final = {
 def cli(ctx: click.Context, home: Path | None) -> None:
     """Provision, distribute, detect drift, roll back, watch: a fleet of Pyvorin Edge devices.
 
-    Exit codes: 0 done, 1 error, 2 usage, 3 drift, 4 not allowed, 5 not found, 6 conflict, 7 rollout failed,
-    8 timed out, 9 partly failed.
+    Exit codes: 0 done, 1 error, 2 usage, 3 drift or difference, 4 not allowed, 5 not found, 6 conflict,
+    7 rollout failed, 8 timed out, 9 partly failed.
     """
     ctx.obj = home
 

@@ -161,7 +161,7 @@ def _selected(session: Session, kind: str, names: Sequence[str]) -> tuple[Fleet,
             said = f"no such {one.lower()}: {missing[0]!r}; `pyv-fleet get {one.lower()}` lists them"
             raise CliError(said, Exit.NOT_FOUND)
         there = [name for name, stands in standing.items() if not stands.leaving]
-        found += [Declared(one, name, standing[name].spec) for name in names or there]
+        found += [Declared(one, name, standing[name].spec) for name in dict.fromkeys(names or there)]
     return fleet, found
 
 

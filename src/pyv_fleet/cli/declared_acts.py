@@ -44,12 +44,11 @@ def checked(client: FleetClient, steps: Sequence[Step], reason: str, *, reading:
     """
     from pyv_fleet.client import ClientError, NotAllowed
 
-    touched = {(one.document.kind, one.document.name) for one in steps if one.acts}
     said: list[Step] = []
     errors: list[tuple[str, int]] = []
     for step in steps:
         try:
-            said.append(_checked(client, step, reason, touched))
+            said.append(_checked(client, step, reason))
         except ClientError as why:
             if reading and isinstance(why, NotAllowed):
                 said.append(msgspec.structs.replace(step, note="not tried: this key may only read"))
@@ -84,7 +83,7 @@ def perform(client: FleetClient, steps: Sequence[Step], reason: str) -> tuple[li
     return outcomes, code
 
 
-def _checked(client: FleetClient, step: Step, reason: str, touched: set[tuple[DocumentKind, str]]) -> Step:
+def _checked(client: FleetClient, step: Step, reason: str) -> Step:
     if not step.acts:
         return step
     document, spec = step.document, _spec(step)
@@ -96,18 +95,13 @@ def _checked(client: FleetClient, step: Step, reason: str, touched: set[tuple[Do
         note = f"{would.members} members, {would.behind} change, {spec.canary} first"
         return msgspec.structs.replace(step, note=note, devices=would.behind)
     if document.kind is DocumentKind.ROLLOUT:
-        return msgspec.structs.replace(step, note=_planned(client, step, reason, touched))
+        return msgspec.structs.replace(step, note=_planned(client, step, reason))
     return step
 
 
-def _planned(client: FleetClient, step: Step, reason: str, touched: set[tuple[DocumentKind, str]]) -> str:
-    """What a rollout would do, unless its channel or policy is made or changed just before it."""
-    spec = _spec(step)
-    policies = {name for kind, name in touched if kind is DocumentKind.POLICY}
-    channel = next((one for one in client.channels() if one.name == spec.channel), None)
-    if channel is None or (DocumentKind.CHANNEL, spec.channel) in touched or channel.terms.policy in policies:
-        return "planned when its channel and policy stand as declared"
-    found = client.plan_rollout(_rollout_spec(step, reason))
+def _planned(client: FleetClient, step: Step, reason: str) -> str:
+    """What a rollout would do under the terms that will hold."""
+    found = client.plan_rollout(_rollout_spec(step, step.foreseen or step.document.spec, reason))
     waves = ", ".join(f"{wave.cohort}: {wave.devices}" for wave in found.waves)
     return f"{found.baseline_version or 'nothing'} to {found.version} on {found.devices} devices ({waves})"
 
@@ -131,7 +125,7 @@ def _put_group(client: FleetClient, step: Step, reason: str) -> str:
 
 
 def _create_rollout(client: FleetClient, step: Step, reason: str) -> str:
-    done = client.create_rollout(_rollout_spec(step, reason))
+    done = client.create_rollout(_rollout_spec(step, step.document.spec, reason))
     return f"{done.state}; follow it: pyv-fleet rollout watch {step.document.name}"
 
 
@@ -163,10 +157,9 @@ def _spec(step: Step) -> Any:
     return step.document.spec
 
 
-def _rollout_spec(step: Step, reason: str) -> Any:
+def _rollout_spec(step: Step, terms: Any, reason: str) -> Any:
     from pyv_fleet.core.views import RolloutSpec
 
-    terms = step.document.spec
     said = {name: getattr(terms, name) for name in terms.__struct_fields__}
     return RolloutSpec(**said, name=step.document.name, reason=reason)
 

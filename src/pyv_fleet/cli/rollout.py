@@ -98,7 +98,7 @@ def status(session: Session, rollout_id: str | None, timeout: float) -> None:
 @with_session
 def list_(session: Session, limit: int) -> None:
     """Rollouts, the newest first."""
-    show_list(session, list(itertools.islice(session.client.rollouts(), limit)), FIELDS[:7], paged=True)
+    show_list(session, list(itertools.islice(session.client.rollouts(), limit)), FIELDS[:8], paged=True)
 
 
 @group.command()

@@ -27,6 +27,7 @@ took its place 6."""
 
 FIELDS: Final = (
     Column("rollout", lambda r: r.id),
+    Column("name", lambda r: r.name),
     Column("channel", lambda r: r.channel),
     Column("version", lambda r: r.version),
     Column("from", lambda r: r.baseline_version),

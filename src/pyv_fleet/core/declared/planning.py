@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pyv_fleet.core.declared.documents import Declared, without_defaults
 from pyv_fleet.core.differences import Change, changes_between
 from pyv_fleet.core.etags import NOTHING
+from pyv_fleet.core.policy import DEFAULT, Asked, resolved
 from pyv_fleet.core.views import ChannelBody, RolloutTerms
 from pyv_fleet.core.words import DocumentAct, DocumentKind
 from pyvorin_edge.errors import PyvorinError
@@ -58,6 +59,8 @@ class Step(msgspec.Struct, frozen=True):
     note: str = ""
     #: that it touches, where that was asked for; none = not asked
     devices: int | None = None
+    #: of a rollout that is made: with all its terms said, as its channel and policy will say them
+    foreseen: RolloutTerms | None = None
 
     @property
     def acts(self) -> bool:
@@ -102,11 +105,12 @@ def plan(documents: Sequence[Declared], fleet: Fleet) -> tuple[Step, ...]:
     lacking = [error for one in ordered for error in _dangling(one, ordered, fleet)]
     if lacking:
         raise PlanRefused(lacking, conflict=False)
-    steps = tuple(_step(one, fleet) for one in ordered)
+    steps = [_step(one, fleet) for one in ordered]
     against = [_already_made(step) for step in steps if _is_remade(step)] + list(_at_once(steps))
+    against += [error for step in steps for error in _of_a_new_channel(step, fleet)]
     if against:
         raise PlanRefused(against, conflict=True)
-    return steps
+    return tuple(_with_foreseen(step, ordered, fleet) for step in steps)
 
 
 def plan_deletion(documents: Sequence[Declared], fleet: Fleet) -> tuple[Step, ...]:
@@ -168,6 +172,34 @@ def _at_once(steps: Sequence[Step]) -> Iterator[str]:
                 "keep the newest in the files, and take those away that have ended"
             )
         begun[spec.channel] = one
+
+
+def _of_a_new_channel(step: Step, fleet: Fleet) -> Iterator[str]:
+    spec, one = step.document.spec, step.document
+    if not isinstance(spec, RolloutTerms) or step.act is not DocumentAct.CREATED:
+        return
+    if fleet.of(DocumentKind.CHANNEL, spec.channel) is None:
+        yield (
+            f"{one.place}: {one.title}: its channel is made by these files and has no device yet to try the release "
+            "on: apply the channel first, and the rollout when devices are in it"
+        )
+
+
+def _with_foreseen(step: Step, documents: Sequence[Declared], fleet: Fleet) -> Step:
+    """A rollout that is made, with the terms that hold once its channel and policy stand as declared."""
+    spec = step.document.spec
+    if step.act is not DocumentAct.CREATED or not isinstance(spec, RolloutTerms):
+        return step
+    declared = {(one.kind, one.name): one.spec for one in documents}
+
+    def spec_of(kind: DocumentKind, name: str) -> Any:
+        stands = fleet.of(kind, name)
+        return declared.get((kind, name), None if stands is None else stands.spec)
+
+    policy = spec_of(DocumentKind.CHANNEL, spec.channel).policy
+    whole = resolved(spec, DEFAULT if policy is None else spec_of(DocumentKind.POLICY, policy) or DEFAULT)
+    said = {name: getattr(whole, name) for name in Asked.__struct_fields__}
+    return replace(step, foreseen=replace(spec, **said))
 
 
 def _dangling(one: Declared, documents: Sequence[Declared], fleet: Fleet) -> Iterator[str]:

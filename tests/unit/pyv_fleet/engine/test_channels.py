@@ -11,7 +11,7 @@ import pytest
 from pyv_fleet.core.policy import Herd, HoldOut
 from pyv_fleet.core.views import ChannelBody
 from pyv_fleet.engine.channels import matches_of, part_of
-from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
+from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, Stale
 from pyv_fleet.engine.orders import directive_of
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.rollouts import WaveRecord
@@ -122,3 +122,36 @@ async def _turns(place: Bench) -> tuple[list[bool], tuple[str, ...]]:
     assert record is not None
     order = directive_of(record)
     return [rule.turn for rule in order.rules], order.crit
+
+
+def test_only_a_channel_that_nobody_is_led_to_and_that_never_ordered_is_deleted(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            for name in ("empty", "led-to", "ordered"):
+                await place.desk.put_channel(name, ChannelBody(), "me")
+            await place.token(channel="led-to")
+            await place.engine.orders.publish_directive(
+                "ordered", [rule(release=await place.release("1.0"))], reason="x", actor="me"
+            )
+            for name, why in (("led-to", "still brings devices"), ("ordered", "orders at the broker")):
+                with pytest.raises(Conflict, match=why):
+                    await place.desk.delete_channel(name, "x", "me")
+            await place.desk.delete_channel("empty", "typo", "me")
+            with pytest.raises(NotFound):
+                await place.desk.delete_channel("empty", "typo", "me")
+            assert "empty" not in [one.name for one in await place.desk.channels()]
+
+    asyncio.run(scene())
+
+
+def test_a_change_is_held_to_what_was_seen(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            seen = (await place.desk.put_channel("beta", ChannelBody(), "me", seen="")).etag
+            after = await place.desk.put_channel("beta", ChannelBody(beat_seconds=7), "me", seen=seen)
+            for stale in (seen, ""):
+                with pytest.raises(Stale):
+                    await place.desk.put_channel("beta", ChannelBody(beat_seconds=8), "you", seen=stale)
+            assert await place.desk.channel("beta") == after
+
+    asyncio.run(scene())

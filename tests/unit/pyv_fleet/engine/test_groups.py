@@ -363,3 +363,13 @@ def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
         assert who_has(members, DEBUG) == ["FLEET-1", "FLEET-2", "FLEET-3"]
 
     play(tmp_path, scene)
+
+
+def test_a_value_of_another_type_is_another_value_though_python_calls_them_equal(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            for number, value in enumerate((1, True, 1.0), 1):
+                view = await put(place, values={"logging": {"level": value}})
+                assert (view.revision, repr(view.spec.values)) == (number, repr({"logging": {"level": value}}))
+
+    asyncio.run(scene())

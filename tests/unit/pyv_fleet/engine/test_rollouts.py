@@ -11,14 +11,15 @@ import msgspec
 import pytest
 
 from pyv_fleet.core.policy import Freeze, HoldOut
-from pyv_fleet.core.views import AlertVerb, RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import AlertName, AlertState, AuthScope
+from pyv_fleet.core.views import AlertVerb, RolloutSpec, RolloutTerms, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AlertName, AlertState, AuthScope, RolloutAct
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Forbidden, Invalid, NotFound
 from pyv_fleet.store import alerts, channels, rollouts, status
 from pyv_fleet.store import orders as directives
 from pyvorin_edge.orders import Rule
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, RuleKind
+from running.bench import bench
 from running.rehearsal import Rehearsal, rehearsal
 
 
@@ -641,3 +642,24 @@ def test_held_out_devices_stay_where_they_are(tmp_path: Path) -> None:
         assert await stage.running() == {"1.0": 2, "1.1": 3}
 
     play(tmp_path, scene)
+
+
+def test_a_name_finds_its_rollout_is_not_given_twice_and_is_free_when_the_rollout_has_ended(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            await place.enrol("FLEET-1")
+            digest = await place.release("1.0")
+            terms = RolloutTerms(channel="stable", release=digest, waves=("100%",), hold=True)
+            spec = msgspec.convert({**msgspec.to_builtins(terms), "name": "one", "reason": "x"}, RolloutSpec)
+            made = await place.desk.create_rollout(spec, "me", None)
+            assert (await place.desk.rollout("one")).id == made.id
+            assert made.terms == terms
+            with pytest.raises(Conflict, match="is one already, and ready"):
+                await place.desk.create_rollout(msgspec.structs.replace(spec, supersede=True), "me", None)
+            with pytest.raises(Conflict, match="rollout abort"):
+                await place.desk.forget_rollout("one", RolloutVerb(reason="x"), "me")
+            await place.desk.act_on_rollout("one", RolloutAct.ABORT, RolloutVerb(reason="x", stay=True), "me")
+            assert (await place.desk.forget_rollout("one", RolloutVerb(reason="x"), "me")).name is None
+            assert (await place.desk.create_rollout(spec, "me", None)).id != made.id
+
+    asyncio.run(scene())

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyv_fleet.core.declared.documents import SPECS, Declared, DocumentsRefused, documents_of, plain
+from pyv_fleet.core.declared.planning import Fleet, Standing, plan, releases_named
 from pyv_fleet.core.declared.text import Raw, read_yaml, written
 from pyv_fleet.core.policy import Freeze, HoldOut, Policy, WaveTerms
 from pyv_fleet.core.views import ChannelBody, GroupSpec, RolloutTerms
-from pyv_fleet.core.words import DocumentKind
+from pyv_fleet.core.words import DocumentAct, DocumentKind
 from pyvorin_edge.orders import Window
 
 SPEC: dict[str, dict[str, Any]] = {"Group": {"everyone": True}, "Rollout": {"channel": "a", "release": "1"}}
@@ -140,9 +141,19 @@ specs = st.one_of(
 )  # fmt: skip
 
 
+def standing_as(kind: DocumentKind, spec: Any, name: str) -> Fleet:
+    """A fleet that has it, and whatever it names."""
+    others = {
+        DocumentKind.POLICY: {getattr(spec, "policy", None): Standing(Policy())},
+        DocumentKind.CHANNEL: {getattr(spec, "channel", None): Standing(ChannelBody())},
+    }
+    return Fleet({**others, kind: {name: Standing(spec)}}, {ref: ref for ref in releases_named([spec])})
+
+
 @settings(deadline=None, max_examples=50)
 @given(specs, names)
 def test_what_is_written_of_a_spec_is_read_back_as_the_same_spec(spec: tuple[DocumentKind, Any], name: str) -> None:
     text = written([plain(spec[0], name, spec[1])])
     found = documents_of([("a", read_yaml(text.encode()))])
     assert found == (Declared(spec[0], name, spec[1], "a, document 1"),)
+    assert [step.act for step in plan(found, standing_as(*spec, name))] == [DocumentAct.UNCHANGED]

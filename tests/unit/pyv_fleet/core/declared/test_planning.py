@@ -22,11 +22,26 @@ def fleet(*standing: tuple[Declared, Standing]) -> Fleet:
     return Fleet({kind: {d.name: s for d, s in standing if d.kind is kind} for kind in DocumentKind}, VERSIONS)
 
 
-def test_a_fleet_without_any_gets_all_in_the_order_in_which_they_need_each_other() -> None:
-    steps = plan([ROLLOUT, GROUP, CHANNEL, POLICY], fleet())
+def test_what_others_need_comes_before_them_and_what_is_new_is_held_to_being_new() -> None:
+    steps = plan([ROLLOUT, GROUP, CHANNEL, POLICY], fleet((CHANNEL, Standing(ChannelBody(), "e"))))
     assert [step.document for step in steps] == [POLICY, CHANNEL, GROUP, ROLLOUT]
-    assert {step.act for step in steps} == {DocumentAct.CREATED}
-    assert {step.seen for step in steps} == {""}
+    created, changed = DocumentAct.CREATED, DocumentAct.CHANGED
+    assert [(step.act, step.seen) for step in steps] == [(created, ""), (changed, "e"), (created, ""), (created, "")]
+
+
+def test_a_rollout_is_tried_under_the_terms_that_its_channel_and_policy_will_have() -> None:
+    steps = plan([ROLLOUT, CHANNEL, POLICY], fleet((CHANNEL, Standing(ChannelBody(), "e"))))
+    assert steps[2].foreseen is not None
+    assert (steps[2].foreseen.soak_seconds, steps[2].foreseen.waves) == (7, ("1%", "100%"))
+    stands = fleet((CHANNEL, Standing(CHANNEL.spec)), (POLICY, Standing(Policy(approvals=2))))
+    (step,) = plan([ROLLOUT], stands)
+    assert step.foreseen is not None
+    assert step.foreseen.approvals == 2
+
+
+def test_a_channel_that_is_only_made_has_no_device_to_try_a_release_on() -> None:
+    with pytest.raises(PlanRefused, match="no device yet"):
+        plan([ROLLOUT, CHANNEL, POLICY], fleet())
 
 
 def test_what_stands_as_declared_is_left() -> None:
