@@ -21,7 +21,7 @@ from pyvorin_edge.identity import device_id_of
 
 CHANNEL: Final = "stable"
 FIRST_VERSION: Final = "1.0"
-UP_SECONDS: Final = 60.0
+UP_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.1
 #: the demo's devices speak often, so that what happens is seen soon
 TERMS: Final = ChannelBody(beat_seconds=2, report_seconds=30, keepalive_seconds=5, settle_seconds=1)
