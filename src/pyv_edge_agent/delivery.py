@@ -40,7 +40,7 @@ class Route(msgspec.Struct, frozen=True):
     """How archives come here."""
 
     passport: Callable[[], Passport]
-    #: 0 = as fast as it comes
+    #: asked before each piece; 0 = as fast as it comes
     bytes_per_second: Callable[[], int]
 
 
@@ -126,7 +126,7 @@ class Delivery:
                 download = Download(
                     url,
                     device_context(where, self._route.passport()),
-                    bytes_per_second=self._route.bytes_per_second(),
+                    bytes_per_second=self._route.bytes_per_second,
                     may_go_on=lambda: self._wanted is errand,
                 )
                 download.fetch(path_of(bundle.sha256), file, bundle.size, moved)

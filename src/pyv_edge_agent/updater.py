@@ -16,7 +16,7 @@ from pyv_edge_agent.core.brain import due_at, step
 from pyv_edge_agent.core.device import Device
 from pyv_edge_agent.core.launching import Fell
 from pyv_edge_agent.core.memory import Installed, Memory, parts
-from pyv_edge_agent.delivery import Delivery
+from pyv_edge_agent.delivery import Delivery, Route
 from pyv_edge_agent.disk.atomic import DiskError
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.slots import SlotKind
@@ -24,6 +24,7 @@ from pyv_edge_agent.link.interface import Link, Self
 from pyv_edge_agent.performer import Disk, Performer, Surroundings
 from pyv_edge_agent.pulse import Beat, unwatched
 from pyvorin_edge import wire
+from pyvorin_edge.cadence import slower
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.errors import PyvorinError
 from pyvorin_edge.identity import Digest
@@ -69,7 +70,8 @@ class OTAUpdater:
         self._device = device
         self._disk = disk
         self._link = link
-        self._delivery = Delivery(disk.code.slots, around.route, self.put)
+        route = Route(around.route.passport, lambda: self._download_rate(around.route.bytes_per_second()))
+        self._delivery = Delivery(disk.code.slots, route, self.put)
         self._performer = Performer(disk, self._delivery, link, around, self.put)
         self._around = around
         self._clock = clock
@@ -249,6 +251,10 @@ class OTAUpdater:
         self.put(ev.Acknowledged(tag))
 
     # the worker
+
+    def _download_rate(self, own: int) -> int:
+        """The lower of the device's own limit and its directive's; 0 = none."""
+        return slower(own, self._device.pace.download_bytes_per_second)
 
     def _work(self) -> None:
         while True:

@@ -1,4 +1,7 @@
-"""When to report, when silence is loss, how to come back (PROTOCOL 5 rule 12, 6). Chance comes in as 0 … 1."""
+"""When to report, when silence is loss, how to come back, how fast to fetch (PROTOCOL 5 rule 12, 6).
+
+Chance comes in as 0 … 1.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,11 @@ def next_delay_seconds(previous_seconds: float, chance: float) -> float:
     """Rule 12: then decorrelated jitter, up to 10 minutes."""
     highest = max(RECONNECT_BASE_SECONDS, previous_seconds * 3.0)
     return min(RECONNECT_MAX_SECONDS, RECONNECT_BASE_SECONDS + (highest - RECONNECT_BASE_SECONDS) * chance)
+
+
+def slower(*bytes_per_second: int) -> int:
+    """The lowest of several limits; 0 = no limit."""
+    return min((limit for limit in bytes_per_second if limit > 0), default=0)
 
 
 def fleet_reconnect_seconds(devices: int) -> int:

@@ -23,6 +23,8 @@ Device = Annotated[DeviceId, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!
 Millis = Annotated[int, Meta(ge=0, le=2**53)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[int, Meta(ge=0, le=10_000_000)]
+#: a gigabyte a second: beyond it a limit says nothing; 0 = no limit
+BytesPerSecond = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
 Labels = Annotated[dict[str, Text], Meta(max_length=16)]
@@ -75,6 +77,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_seconds: Annotated[int, Meta(ge=5, le=65_535)] = 60
     reconnect_seconds: Seconds = 5
     settle_seconds: Seconds = 10
+    #: the most that a device's downloads of bundles take; 0 = no limit
+    download_bytes_per_second: BytesPerSecond = 0
 
 
 class WindowSpan(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):

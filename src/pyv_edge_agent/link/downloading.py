@@ -23,8 +23,10 @@ class Left(Exception):
 class Download:
     """One archive from one controller. What was written so far is the file's own length; errors leave it there."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext, *, bytes_per_second: int, may_go_on: Callable[[], bool]) -> None:
-        """`bytes_per_second` 0 = as fast as it comes. `may_go_on` is asked before each piece; no = Left."""
+    def __init__(
+        self, url: str, tls: ssl.SSLContext, *, bytes_per_second: Callable[[], int], may_go_on: Callable[[], bool]
+    ) -> None:
+        """Both are asked before each piece: `bytes_per_second` 0 = as fast as it comes; `may_go_on` no = Left."""
         self._url = checked(url)
         self._tls = tls
         self._rate = bytes_per_second
@@ -74,25 +76,19 @@ class Download:
     def _take(
         self, answer: http.client.HTTPResponse, into: BinaryIO, have: int, size: int, moved: Callable[[int], None]
     ) -> None:
-        began, first = time.monotonic(), have
-        piece = CHUNK_BYTES if not self._rate else max(1, min(CHUNK_BYTES, int(self._rate * _WAIT_SECONDS)))
         while have < size:
             if not self._may_go_on():
                 raise Left
+            began, rate = time.monotonic(), self._rate()
+            piece = CHUNK_BYTES if not rate else max(1, min(CHUNK_BYTES, int(rate * _WAIT_SECONDS)))
             data = answer.read1(min(piece, size - have))
             if not data:
                 raise LinkError(f"{self}: the download broke off at {have} of {size} bytes")
             into.write(data)
             have += len(data)
             moved(have)
-            self._hold_back(have - first, time.monotonic() - began)
-
-    def _hold_back(self, taken: int, seconds: float) -> None:
-        if self._rate:
-            early = taken / self._rate - seconds
-            while early > 0 and self._may_go_on():
-                time.sleep(min(early, _WAIT_SECONDS))
-                early -= _WAIT_SECONDS
+            if rate:
+                time.sleep(max(0.0, len(data) / rate - (time.monotonic() - began)))
 
 
 def path_of(sha256: str) -> str:

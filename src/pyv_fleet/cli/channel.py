@@ -43,6 +43,7 @@ def show(session: Session, name: str) -> None:
 @click.option("--report-seconds", type=click.IntRange(1, 86_400))
 @click.option("--keepalive-seconds", type=click.IntRange(5, 65_535))
 @click.option("--settle-seconds", type=click.IntRange(0, 3_600))
+@click.option("--download-bytes-per-second", type=click.IntRange(0), help="At most so fast each device; 0 = no limit.")
 @click.option("--policy", help="Of its rollouts; '' = the built-in one.")
 @click.option("--window", help="When devices may activate, in their time zones: 'mon-fri 22:00-05:00'; '' = always.")
 @click.option("--download-window", help="When they may download; '' = always.")
@@ -98,6 +99,7 @@ _FIELDS = (
     Column("activates", lambda c: _span(c.terms.window.activate if c.terms.window else None)),
     Column("downloads", lambda c: _span(c.terms.window.download if c.terms.window else None)),
     Column("herd", lambda c: c.terms.herd or "all at once"),
+    Column("download bytes/s", lambda c: c.terms.download_bytes_per_second or "no limit"),
     Column("frozen", lambda c: [f"{one.begins_at} to {one.ends_at}: {one.reason}" for one in c.terms.freezes]),
     Column("held out", lambda c: [f"{dict(one.where)} on {one.release[:12]}" for one in c.terms.hold_outs]),
 )

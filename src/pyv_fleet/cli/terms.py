@@ -11,7 +11,14 @@ import msgspec
 if TYPE_CHECKING:
     from pyv_fleet.core.views import ChannelBody
 
-PLAIN = ("drift_policy", "beat_seconds", "report_seconds", "keepalive_seconds", "settle_seconds")
+PLAIN = (
+    "drift_policy",
+    "beat_seconds",
+    "report_seconds",
+    "keepalive_seconds",
+    "settle_seconds",
+    "download_bytes_per_second",
+)
 
 
 def changed_terms(before: ChannelBody, said: Mapping[str, Any]) -> ChannelBody:

@@ -8,19 +8,23 @@ from typing import Final
 from pyv_fleet.core.rollout import PlannedWave, Rollout
 from pyv_fleet.core.verdict import Wave
 from pyv_fleet.core.words import RolloutState
+from pyvorin_edge.orders import BundleRef
 
 TAKING_SECONDS: Final = 60
 """How long a wave's devices take for a release where none has yet: a gate's default."""
 
 
-def finish_at(at: Rollout, waves: Sequence[Wave], now: int) -> int | None:
-    """Unix ms at which the last wave may be judged; none while it is not under way.
+def finish_at(at: Rollout, waves: Sequence[Wave], now: int, download_seconds: int = 0) -> int | None:
+    """Unix ms at which the last wave may be judged; none while it is not under way. `download_seconds`: see there.
 
     Waves to come take as long as the slowest one up to now took to apply, and their own soak.
     """
     if at.state not in (RolloutState.ROLLING, RolloutState.WAITING) or not waves:
         return None
-    taking = max([took for wave in waves if (took := _took(wave)) is not None], default=_taking(at.plan.spread_seconds))
+    taking = max(
+        [took for wave in waves if (took := _took(wave)) is not None],
+        default=_taking(at.plan.spread_seconds, download_seconds),
+    )
     left = sum(taking + planned.soak_seconds * 1000 for planned in at.plan.waves[at.wave + 1 :])
     if at.state is RolloutState.WAITING:
         begins = max(now, at.plan.start_at or 0) if at.wave == 0 else now
@@ -28,9 +32,16 @@ def finish_at(at: Rollout, waves: Sequence[Wave], now: int) -> int | None:
     return max(now, _ends(waves[at.wave], at.planned, taking)) + left
 
 
-def planned_finish(waves: Sequence[PlannedWave], spread_seconds: int, begins: int) -> int:
+def planned_finish(waves: Sequence[PlannedWave], spread_seconds: int, begins: int, download_seconds: int = 0) -> int:
     """The same of a rollout that is not made yet."""
-    return begins + sum(_taking(spread_seconds) + wave.soak_seconds * 1000 for wave in waves)
+    return begins + sum(_taking(spread_seconds, download_seconds) + wave.soak_seconds * 1000 for wave in waves)
+
+
+def download_seconds(before: BundleRef | None, after: BundleRef | None, bytes_per_second: int) -> int:
+    """How long a device takes for the release's bundle at the channel's rate; 0 without another bundle, or a limit."""
+    if after is None or after == before or not bytes_per_second:
+        return 0
+    return -(-after.size // bytes_per_second)
 
 
 def _took(wave: Wave) -> int | None:
@@ -42,5 +53,5 @@ def _ends(wave: Wave, planned: PlannedWave, taking: int) -> int:
     return applied + planned.soak_seconds * 1000
 
 
-def _taking(spread_seconds: int) -> int:
-    return (TAKING_SECONDS + spread_seconds) * 1000
+def _taking(spread_seconds: int, download_seconds: int) -> int:
+    return (TAKING_SECONDS + spread_seconds + download_seconds) * 1000

@@ -322,6 +322,7 @@ async def pace_of(connection: AsyncConnection, terms: ChannelRecord) -> Pace:
         keepalive_seconds=terms.keepalive_seconds,
         reconnect_seconds=fleet_reconnect_seconds(await devices.count(connection)),
         settle_seconds=terms.settle_seconds,
+        download_bytes_per_second=terms.download_bytes_per_second,
     )
 
 

@@ -204,6 +204,7 @@ def _terms(record: ChannelRecord, found: Found, name: str) -> ChannelRecord:
         settle_seconds=order.pace.settle_seconds,
         # how many at once is in no order: one, until a person says it again
         herd=record.herd or ({"at_once": 1} if any(rule.turn for rule in order.rules) else None),
+        download_bytes_per_second=order.pace.download_bytes_per_second,
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.differences import Change, changes_between
-from pyv_fleet.core.estimate import planned_finish
+from pyv_fleet.core.estimate import download_seconds, planned_finish
 from pyv_fleet.core.policy import Freeze, unix_ms
 from pyv_fleet.core.verdict import budgeted
 from pyv_fleet.core.views import CheckView, DiffView, PlanView, PlanWaveView
@@ -50,7 +50,7 @@ async def preview(connection: AsyncConnection, draft: Draft, now_ms: int) -> Pla
         diffs=await _diffs(connection, draft, known.values()),
         checks=tuple(checks),
         approvals=draft.terms.approvals,
-        finish_at=rfc3339(planned_finish(draft.waves, draft.terms.spread_seconds, begins)),
+        finish_at=rfc3339(planned_finish(draft.waves, draft.terms.spread_seconds, begins, _fetching(draft))),
         download_bytes=sum(sizes) * len(draft.devices),
     )
 
@@ -178,8 +178,16 @@ def _disk(known: Sequence[Known], bundle_bytes: int) -> CheckView:
 
 def _bandwidth(draft: Draft, sizes: tuple[int, int]) -> CheckView:
     each, total, spread = sum(sizes), sum(sizes) * len(draft.devices), draft.terms.spread_seconds
-    good, pace = sizes[1] == 0 or spread > 0, f"spread over {spread} s a wave"
+    rate, pace = draft.channel.download_bytes_per_second, f"spread over {spread} s a wave"
+    if rate:
+        pace += f", at most {rate:,} bytes/s a device"
+    good = sizes[1] == 0 or spread > 0 or rate > 0
     return CheckView(name="bandwidth", good=good, detail=f"{each:,} bytes a device, {total:,} in all, {pace}")
+
+
+def _fetching(draft: Draft) -> int:
+    before = None if draft.baseline is None else release_of(draft.baseline).bundle
+    return download_seconds(before, release_of(draft.release).bundle, draft.channel.download_bytes_per_second)
 
 
 async def _left_out(connection: AsyncConnection, draft: Draft) -> CheckView:

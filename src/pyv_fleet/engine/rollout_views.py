@@ -123,11 +123,11 @@ def is_back(known: Known, baseline: Digest, order: DirectiveRecord) -> bool:
 
 
 def view_of(
-    record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str], now_ms: int
+    record: RolloutRecord, waves: Sequence[WaveRecord], versions: Mapping[str, str], now_ms: int, fetching_seconds: int
 ) -> RolloutView:
-    """As the API shows it; `versions` by digest."""
+    """As the API shows it; `versions` by digest; `fetching_seconds`: a device's time for the bundle, at most."""
     at = machine_of(record)
-    finish = finish_at(at, [wave_of(wave) for wave in waves], now_ms)
+    finish = finish_at(at, [wave_of(wave) for wave in waves], now_ms, fetching_seconds)
     return RolloutView(
         id=record.id,
         channel=record.channel,

@@ -6,12 +6,13 @@ begin anew (nobody was heard meanwhile), and looks again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.estimate import download_seconds
 from pyv_fleet.core.offline import is_offline
 from pyv_fleet.core.rollout import NotNow, Plan, Rollout, already, approvals_missing, made, moves, on_entry, step
 from pyv_fleet.core.rollout_events import Cleared, Event, HoldWave, Paused, Started, Superseded
@@ -24,7 +25,7 @@ from pyv_fleet.engine.errors import Conflict, Forbidden, NotFound
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import CompletionObserver, Heard
 from pyv_fleet.engine.orders import Orders
-from pyv_fleet.engine.releases import known_release
+from pyv_fleet.engine.releases import known_release, release_of
 from pyv_fleet.engine.rollout_acts import event_of
 from pyv_fleet.engine.rollout_effects import Effects, everybody
 from pyv_fleet.engine.rollout_plans import draft_of, plan_of, refuse_release
@@ -32,10 +33,11 @@ from pyv_fleet.engine.rollout_preview import preview
 from pyv_fleet.engine.rollout_views import machine_of, record_of, view_of
 from pyv_fleet.engine.rollout_watch import Watch, obstacle_of
 from pyv_fleet.engine.trust_chain import TrustChain
-from pyv_fleet.store import history, releases, rollouts
+from pyv_fleet.store import channels, history, releases, rollouts
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.history import Note
 from pyv_fleet.store.orders import DirectiveRecord
+from pyv_fleet.store.releases import ReleaseRecord
 from pyv_fleet.store.rollouts import RolloutRecord, WaveRecord
 
 ONWARD: Final = frozenset(
@@ -343,7 +345,20 @@ class Rollouts:
         known = [await releases.get(connection, digest) for digest in named]
         versions = {one.digest: one.version for one in known if one is not None}
         waves = await rollouts.waves_of(connection, record.id)
-        return view_of(record, waves, versions, self._ground.clock())
+        fetching = await _fetching_seconds(connection, record, {one.digest: one for one in known if one is not None})
+        return view_of(record, waves, versions, self._ground.clock(), fetching)
+
+
+async def _fetching_seconds(
+    connection: AsyncConnection, record: RolloutRecord, known: Mapping[str, ReleaseRecord]
+) -> int:
+    """How long a device takes for the bundle at the channel's rate."""
+    before, after = known.get(record.baseline or ""), known.get(record.release)
+    terms = await channels.get(connection, record.channel)
+    if after is None or terms is None:
+        return 0
+    bundle = None if before is None else release_of(before).bundle
+    return download_seconds(bundle, release_of(after).bundle, terms.download_bytes_per_second)
 
 
 async def _known(connection: AsyncConnection, rollout_id: str) -> RolloutRecord:

@@ -46,3 +46,9 @@ def test_a_large_fleet_comes_back_more_slowly() -> None:
         20,
         200,
     ]
+
+
+def test_the_lower_limit_holds_and_none_is_none() -> None:
+    assert cadence.slower(0, 500, 300) == 300
+    assert cadence.slower(0, 500) == 500
+    assert cadence.slower(0, 0) == 0

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from pyv_fleet.core.policy import Freeze, Herd, HoldOut
 from pyv_fleet.core.views.page import Reason
-from pyvorin_edge.orders import Window
+from pyvorin_edge.orders import BytesPerSecond, Window
 from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
 
 
@@ -32,6 +32,8 @@ class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     report_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 900
     keepalive_seconds: Annotated[int, Meta(ge=5, le=65_535)] = 60
     settle_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 10
+    #: the most that each device's downloads of bundles take; 0 = no limit
+    download_bytes_per_second: BytesPerSecond = 0
     #: when its devices may activate and download, in each device's own time zone; none = always
     window: Window | None = None
     #: the policy of its rollouts; none = the built-in one

@@ -27,7 +27,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def download(desk: Desk, rate: int = 0, pieces: int = 1_000_000) -> Download:
     left = iter(range(pieces))
     tls = ssl.create_default_context(cadata=desk.server_ca_pem)
-    return Download(desk.url, tls, bytes_per_second=rate, may_go_on=lambda: next(left, None) is not None)
+    return Download(desk.url, tls, bytes_per_second=lambda: rate, may_go_on=lambda: next(left, None) is not None)
 
 
 def test_all_of_it_comes_and_progress_is_told(desk: Desk) -> None:
@@ -88,12 +88,24 @@ def test_a_limit_makes_small_pieces_so_that_it_can_be_stopped_soon(desk: Desk) -
     assert told[0] <= 1000
 
 
+def test_a_limit_that_changes_counts_from_the_next_piece_on(desk: Desk) -> None:
+    told: list[int] = []
+    limits = iter((0, 2000))
+    tls, left = ssl.create_default_context(cadata=desk.server_ca_pem), iter(range(2))
+    changing = Download(
+        desk.url, tls, bytes_per_second=lambda: next(limits), may_go_on=lambda: next(left, None) is not None
+    )
+    with pytest.raises(Left):
+        changing.fetch(PATH, io.BytesIO(), len(CONTENT), told.append)
+    assert told[1] - told[0] <= 1000
+
+
 def test_a_refusal_names_the_status(desk: Desk) -> None:
     with pytest.raises(LinkError, match="404"):
         download(desk).fetch(path_of("b" * 64), io.BytesIO(), 10, lambda have: None)
 
 
 def test_another_authority_is_not_spoken_to(desk: Desk) -> None:
-    stranger = Download(desk.url, ssl.create_default_context(), bytes_per_second=0, may_go_on=lambda: True)
+    stranger = Download(desk.url, ssl.create_default_context(), bytes_per_second=lambda: 0, may_go_on=lambda: True)
     with pytest.raises(LinkError, match="certificate does not hold"):
         stranger.fetch(PATH, io.BytesIO(), 10, lambda have: None)

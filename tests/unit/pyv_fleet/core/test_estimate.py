@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pyv_fleet.core.estimate import TAKING_SECONDS, finish_at, planned_finish
+from pyv_fleet.core.estimate import TAKING_SECONDS, download_seconds, finish_at, planned_finish
 from pyv_fleet.core.rollout_events import Cleared, Paused, Started
 from pyv_fleet.core.verdict import Wave
+from pyvorin_edge.identity import digest_of
+from pyvorin_edge.orders import BundleRef
 from unit.pyv_fleet.core.test_rollout import after, rollout
 
 BEGUN = after(rollout(soak=10), Started, Cleared)
@@ -26,3 +28,16 @@ def test_what_does_not_move_has_no_end() -> None:
 
 def test_a_plan_s_end_counts_from_its_start() -> None:
     assert planned_finish(BEGUN.plan.waves, 5, 1_000) == 1_000 + 2 * (TAKING_SECONDS + 5 + 10) * 1000
+
+
+def test_another_bundle_takes_as_long_as_the_channel_s_rate_says() -> None:
+    before, after = bundle("1.0", 10), bundle("1.1", 1_000_001)
+    assert download_seconds(before, after, 1000) == 1001
+    assert download_seconds(after, after, 1000) == 0
+    assert download_seconds(before, after, 0) == 0
+    assert planned_finish(BEGUN.plan.waves, 0, 0, 7) == 2 * (TAKING_SECONDS + 7 + 10) * 1000
+
+
+def bundle(version: str, size: int) -> BundleRef:
+    digest = digest_of(version.encode())
+    return BundleRef(name="app", version=version, manifest_sha256=digest, sha256=digest, size=size)
