@@ -44,6 +44,16 @@ def download_seconds(before: BundleRef | None, after: BundleRef | None, bytes_pe
     return -(-after.size // bytes_per_second)
 
 
+def download_pace(bytes_per_second: int, seconds: int, spread_seconds: int, deadline_seconds: int) -> tuple[bool, str]:
+    """Whether a wave's downloads are bounded and done in time, and how, in words; `seconds`: of one device."""
+    said = f"spread over {spread_seconds} s a wave"
+    if bytes_per_second:
+        said += f", at most {bytes_per_second:,} bytes/s a device"
+    if seconds >= deadline_seconds:
+        said += f": that is {seconds} s for the bundle, beyond the wave's deadline of {deadline_seconds} s"
+    return (spread_seconds > 0 or bytes_per_second > 0) and seconds < deadline_seconds, said
+
+
 def _took(wave: Wave) -> int | None:
     return None if wave.applied_at is None else max(0, wave.applied_at - wave.started_at)
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.differences import Change, changes_between
-from pyv_fleet.core.estimate import download_seconds, planned_finish
+from pyv_fleet.core.estimate import download_pace, download_seconds, planned_finish
 from pyv_fleet.core.policy import Freeze, unix_ms
 from pyv_fleet.core.verdict import budgeted
 from pyv_fleet.core.views import CheckView, DiffView, PlanView, PlanWaveView
@@ -177,12 +177,11 @@ def _disk(known: Sequence[Known], bundle_bytes: int) -> CheckView:
 
 
 def _bandwidth(draft: Draft, sizes: tuple[int, int]) -> CheckView:
-    each, total, spread = sum(sizes), sum(sizes) * len(draft.devices), draft.terms.spread_seconds
-    rate, pace = draft.channel.download_bytes_per_second, f"spread over {spread} s a wave"
-    if rate:
-        pace += f", at most {rate:,} bytes/s a device"
-    good = sizes[1] == 0 or spread > 0 or rate > 0
-    return CheckView(name="bandwidth", good=good, detail=f"{each:,} bytes a device, {total:,} in all, {pace}")
+    each, total, terms = sum(sizes), sum(sizes) * len(draft.devices), draft.terms
+    rate = draft.channel.download_bytes_per_second
+    good, pace = download_pace(rate, _fetching(draft), terms.spread_seconds, terms.deadline_seconds)
+    detail = f"{each:,} bytes a device, {total:,} in all, {pace}"
+    return CheckView(name="bandwidth", good=good or sizes[1] == 0, detail=detail)
 
 
 def _fetching(draft: Draft) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyv_fleet.core.estimate import TAKING_SECONDS, download_seconds, finish_at, planned_finish
+from pyv_fleet.core.estimate import TAKING_SECONDS, download_pace, download_seconds, finish_at, planned_finish
 from pyv_fleet.core.rollout_events import Cleared, Paused, Started
 from pyv_fleet.core.verdict import Wave
 from pyvorin_edge.identity import digest_of
@@ -36,6 +36,14 @@ def test_another_bundle_takes_as_long_as_the_channel_s_rate_says() -> None:
     assert download_seconds(after, after, 1000) == 0
     assert download_seconds(before, after, 0) == 0
     assert planned_finish(BEGUN.plan.waves, 0, 0, 7) == 2 * (TAKING_SECONDS + 7 + 10) * 1000
+
+
+def test_downloads_that_are_bounded_by_nothing_or_take_too_long_are_told_of() -> None:
+    assert download_pace(0, 0, 0, 60) == (False, "spread over 0 s a wave")
+    assert download_pace(1000, 59, 0, 60) == (True, "spread over 0 s a wave, at most 1,000 bytes/s a device")
+    good, said = download_pace(1000, 60, 10, 60)
+    assert not good
+    assert said.endswith("60 s for the bundle, beyond the wave's deadline of 60 s")
 
 
 def bundle(version: str, size: int) -> BundleRef:

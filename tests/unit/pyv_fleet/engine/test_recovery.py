@@ -92,7 +92,9 @@ def test_a_channel_made_since_has_the_terms_of_its_directive(tmp_path: Path) -> 
     async def scene(place: Bench) -> None:
         from pyv_fleet.core.views import ChannelBody
 
-        await place.desk.put_channel("stable", ChannelBody(beat_seconds=7, settle_seconds=0, download_bytes_per_second=9), "test")
+        await place.desk.put_channel(
+            "stable", ChannelBody(beat_seconds=7, settle_seconds=0, download_bytes_per_second=9), "test"
+        )
         await place.order(await place.release("1.0"))
         database, _ = await recovered(place, tmp_path / "again.db")
         try:
