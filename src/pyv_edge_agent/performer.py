@@ -207,7 +207,7 @@ class Performer:
         try:
             if not self._code.put_in_force(installed.slot, good.slot):
                 missing = f"bundle {str(installed.slot)[:12]}… is not in its slot"
-                return [ev.SwitchFailed(code=Cause.DISK, detail=missing)]
+                return [ev.SwitchFailed(code=Cause.DISK, detail=missing, lost=True)]
         except DiskError as why:
             return [ev.SwitchFailed(code=Cause.DISK, detail=str(why))]
         if not self._code.runs:

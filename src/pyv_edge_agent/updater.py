@@ -14,10 +14,11 @@ import msgspec
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core.brain import due_at, step
 from pyv_edge_agent.core.device import Device
-from pyv_edge_agent.core.launching import Fell
+from pyv_edge_agent.core.launching import INSTALLED
 from pyv_edge_agent.core.memory import Installed, Memory, parts
 from pyv_edge_agent.delivery import Delivery, Route
 from pyv_edge_agent.disk.atomic import DiskError
+from pyv_edge_agent.disk.code import CodeInForce
 from pyv_edge_agent.disk.journal import Journal
 from pyv_edge_agent.disk.slots import SlotKind
 from pyv_edge_agent.link.interface import Link, Self
@@ -107,7 +108,7 @@ class OTAUpdater:
             boot_id=boot_id,
             machine_boot_id=machine_boot_id,
             live=self._performer.read_live(),
-            fallen=_fallen(code.fallen, rescued=code.rescued_from is not None),
+            fallen=_fallen(code),
         )
         self._feed(booted)
         committed = self._device.memory.committed
@@ -121,8 +122,12 @@ class OTAUpdater:
     @property
     def rescued(self) -> str | None:
         """Why the installed agent runs in the place of what was committed; none if it does not."""
-        fell = self._disk.code.rescued_from
-        return None if fell is None else f"the code of bundle {fell[:12]}… does not start: the installed agent runs"
+        code = self._disk.code
+        fell = code.rescued_from
+        if fell is None:
+            return None
+        why = "does not start" if code.slots.holds(fell) else "is gone, and is fetched again"
+        return f"the code of bundle {fell[:12]}… {why}: the installed agent runs"
 
     @property
     def _has_booted(self) -> bool:
@@ -350,8 +355,12 @@ def version_in(envelope: bytes) -> str | None:
     return version if isinstance(version, str) else None
 
 
-def _fallen(fell: Fell | None, *, rescued: bool) -> ev.Fallen | None:
-    return None if fell is None else ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}, rescued=rescued)
+def _fallen(code: CodeInForce) -> ev.Fallen | None:
+    fell = code.fallen
+    if fell is None:
+        return None
+    rescued, lost = code.rescued_from is not None, fell.slot != INSTALLED and not code.slots.holds(fell.slot)
+    return ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}, rescued=rescued, lost=lost)
 
 
 def held_releases(memory: Memory) -> tuple[Installed, ...]:

@@ -156,7 +156,10 @@ class AgentSubject:
     def crash(self, slot: str) -> None:
         raise NotImplementedError("no bundles are to be had here: tests/system/test_self_update.py has them")
 
-    deafen = spoil = crash
+    deafen = spoil = lose = crash
+
+    def runs_bundle(self, slot: str) -> bool:
+        raise NotImplementedError("as for bundles")
 
     def cut_at(self, phase: Phase) -> None:
         raise NotImplementedError("as for bundles")

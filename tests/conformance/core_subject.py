@@ -119,7 +119,7 @@ class CoreSubject:
             boot_id=f"boot-{self.boots}",
             machine_boot_id=f"machine-{self.machine_boots}",
             live=self.disk.live,
-            fallen=_fallen(self.disk.launch),
+            fallen=_fallen(self.disk.launch, self.disk.slots),
         )
         self._feed(booted)
         self._pump()
@@ -189,6 +189,13 @@ class CoreSubject:
 
     def spoil(self, slot: str) -> None:
         self.spoilt_bundles.add(slot)
+
+    def lose(self, slot: str) -> None:
+        self.disk.slots -= {slot}
+
+    def runs_bundle(self, slot: str) -> bool:
+        self._pump()
+        return self.device is not None and self.running_slot == slot
 
     def cut_at(self, phase: Phase) -> None:
         self._cut_at = phase
@@ -427,7 +434,7 @@ class CoreSubject:
         """As the real shell: the launcher knows first, and where other code must run, this process ends."""
         slot = installed.slot or INSTALLED
         if slot != INSTALLED and slot not in self.disk.slots:
-            return [ev.SwitchFailed(code=Cause.DISK, detail="its bundle is not in its slot")]
+            return [ev.SwitchFailed(code=Cause.DISK, detail="its bundle is not in its slot", lost=True)]
         self.disk.launch = tried(self.disk.launch, slot, good.slot or INSTALLED)
         if slot != self.running_slot:
             raise StartsAgain
@@ -506,8 +513,9 @@ def _hooks_ended(asked: do.RunHooks, status: int) -> ev.HooksEnded:
     return ev.HooksEnded(number=asked.number, failed=failed, again=status == EX_TEMPFAIL)
 
 
-def _fallen(launch: Launch) -> ev.Fallen | None:
+def _fallen(launch: Launch, slots: frozenset[str]) -> ev.Fallen | None:
     fell = launch.fallen
     if fell is None:
         return None
-    return ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}, rescued=fell.slot == launch.good)
+    lost = fell.slot != INSTALLED and fell.slot not in slots
+    return ev.Fallen(**{**fell._asdict(), "slot": Digest(fell.slot)}, rescued=fell.slot == launch.good, lost=lost)

@@ -114,6 +114,12 @@ class Subject(Protocol):
     def spoil(self, slot: str) -> None:
         """This bundle does not pass verification (Able.BUNDLES)."""
 
+    def lose(self, slot: str) -> None:
+        """The files of this bundle are deleted on the device (Able.BUNDLES)."""
+
+    def runs_bundle(self, slot: str) -> bool:
+        """Whether it runs the code of this bundle (Able.BUNDLES)."""
+
     def cut_at(self, phase: Phase) -> None:
         """Its network goes once its update is in this phase (Able.BUNDLES)."""
 

@@ -154,6 +154,33 @@ def test_a_bundle_whose_code_does_not_start_is_given_up_by_the_launcher(device: 
 
 
 @needs(Able.BUNDLES)
+def test_a_committed_bundle_whose_files_are_gone_is_fetched_again(device: Watched) -> None:
+    settled_on_bundles(device, 1)
+    slot = a_bundle(1).manifest_sha256
+    device.subject.disconnect()
+    device.subject.lose(slot)
+    device.subject.kill()
+    device.subject.start()
+    device.subject.idle(3600)
+    assert not device.subject.runs_bundle(slot)
+    device.subject.connect()
+    device.until(lambda: device.subject.runs_bundle(slot), "its own code again")
+
+
+@needs(Able.BUNDLES)
+def test_it_is_fetched_again_to_go_back_to(device: Watched) -> None:
+    settled_on_bundles(device, 1)
+    slot = a_bundle(1).manifest_sha256
+    bad = device.bad("1.2", bundle=a_bundle(2))
+    device.fleet.direct(bad)
+    device.until(lambda: device.report.phase is Phase.PROVING, "it is tried")
+    device.subject.lose(slot)
+    device.end(bad, Outcome.FAILED, within_seconds=600)
+    assert device.subject.runs_bundle(slot)
+    assert device.runs(1)
+
+
+@needs(Able.BUNDLES)
 def test_a_bundle_is_gone_back_to_by_hand_without_a_network(device: Watched) -> None:
     settled_on_bundles(device, 1, 2)
     device.subject.disconnect()

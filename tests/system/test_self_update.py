@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from pyv_edge_agent.disk.launch_file import BUNDLES
 from pyvorin_edge.vocabulary import Connectivity
 from running.controller import Controller, controller
 from running.demo import until
@@ -172,11 +174,18 @@ def test_new_code_that_fills_the_disk_gives_way_to_the_code_before(running: Cont
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
-def test_a_launcher_that_forgot_everything_finds_back_to_what_is_committed(site: Site, tmp_path: Path) -> None:
+def test_a_device_whose_launcher_forgot_all_or_whose_bundle_is_gone_finds_back_to_what_is_committed(
+    site: Site, tmp_path: Path
+) -> None:
     before = site.settle_on("1")["agent_version"]
     site.release("2", 6.0, agent_bundle(tmp_path / "a", {INSTALLED: (VERSION[0], VERSION[1].format("two"))}))
     site.settle_on("2")
     (site.agent.state / "launch").unlink()
     site.agent.kill()
     site.agent.until(lambda found: found["agent_version"] == f"{before}+two", "its own code again")
+    site.settle_on("2")
+    (slot,) = (site.agent.state / BUNDLES).iterdir()
+    shutil.rmtree(slot)
+    site.agent.kill()
+    site.agent.until(lambda found: found["agent_version"] == f"{before}+two" and slot.is_dir(), "fetched again")
     site.settle_on("2")

@@ -16,6 +16,7 @@ from pyv_edge_agent.core import (
     hearing,
     living,
     lock,
+    mending,
     moving,
     reach,
     repairing,
@@ -53,6 +54,7 @@ def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Ef
     working.work(turn)
     reach.consider(turn)
     reach.press(turn)
+    mending.press(turn)
     living.press(turn)
     living.stand(turn)
     tell(turn)
@@ -61,7 +63,8 @@ def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Ef
 
 def due_at(device: Device) -> float:
     """Uptime seconds at which the device next needs `Ticked`."""
-    return min(tell_at(device), working.work_at(device), reach.reach_at(device), living.heal_at(device))
+    own = (tell_at, working.work_at, reach.reach_at, mending.mend_at, living.heal_at)
+    return min(at(device) for at in own)
 
 
 def _clock(turn: Turn) -> None:
@@ -110,7 +113,8 @@ def _take(turn: Turn, event: ev.Event) -> None:
             if event.data is not None:
                 _arrived(turn, ev.Arrived(event.topic, event.data))
         case ev.BundleReady() | ev.BundleProgressed() | ev.BundleFailed():
-            carrying.bundle_heard(turn, event)
+            if not mending.heard(turn, event):
+                carrying.bundle_heard(turn, event)
         case ev.LockSeen():
             lock.lock_seen(turn, event)
         case ev.LockPassedByHand():
@@ -151,6 +155,8 @@ def _settle_at_boot(turn: Turn, event: ev.Booted) -> None:
     slot = INSTALLED if committed is None or committed.slot is None else committed.slot
     if fallen is None or (fallen.slot == slot and not fallen.rescued):
         moving.establish(turn)
+    elif fallen.lost and fallen.slot == slot:
+        mending.lost(turn)
     else:
         turn.do(Log("error", f"the code of bundle {fallen.slot[:12]} does not start; the installed agent runs"))
 

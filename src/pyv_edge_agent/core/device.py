@@ -112,6 +112,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     bundle_asked: Digest | None = None
     bundle_ready: Digest | None = None
     bundle_moved_at: float = 0.0
+    #: slot of the committed bundle, if its files are gone; when it is asked for again, and how often it was in vain
+    lost: Digest | None = None
+    mend_at: float = 0.0
+    mend_tries: int = 0
     #: seq of the last report before a release began to prove itself, or was gone back from: what is acknowledged of
     #: later ones counts for reach (rule 7)
     reach_after_seq: int = 0

@@ -29,6 +29,8 @@ class Fallen(msgspec.Struct, frozen=True, kw_only=True):
     full: bool = False
     #: it had proved itself, and the installed code runs in its place
     rescued: bool = False
+    #: its files are gone
+    lost: bool = False
 
 
 class Booted(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ class SwitchFailed(msgspec.Struct, frozen=True, kw_only=True):
 
     code: Cause
     detail: str
+    #: the files of its bundle are gone
+    lost: bool = False
 
 
 class HealthSeen(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from pyv_edge_agent.core import carrying, hooking
+from pyv_edge_agent.core import carrying, hooking, mending
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.activating import activate_at, press
@@ -103,6 +103,8 @@ def switch_failed(turn: Turn, event: ev.SwitchFailed) -> None:
         wait = min(REVERT_RETRY_SECONDS_MAX, turn.device.facts.limits.revert_retry_seconds * 2.0**tries)
         turn.set(revert_retry_at=turn.up + wait, revert_tries=tries + 1, waiting_for=WaitingFor.RETRY)
         turn.do(Log("error", f"going back failed, again in {wait:g} s: {event.detail}"))
+        if event.lost:
+            mending.lost(turn)
         _tell_stuck(turn, event.detail)
     else:
         move(turn, up.GaveUp(Outcome.FAILED, event.code, event.detail))
