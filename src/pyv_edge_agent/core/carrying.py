@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from pyv_edge_agent.core import events as ev
 from pyv_edge_agent.core import update as up
 from pyv_edge_agent.core.aim import judged_by, tried
@@ -11,6 +13,7 @@ from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import FetchBundle, LeaveBundle
 from pyv_edge_agent.core.memory import Memory, Trial
 from pyv_edge_agent.core.moving import move, reject
+from pyv_edge_agent.core.patience import begun_at, keep_at
 from pyvorin_edge.orders import Release
 from pyvorin_edge.vocabulary import Cause, Outcome, Phase, WaitingFor
 
@@ -89,8 +92,8 @@ def reach(turn: Turn, trial: Trial) -> bool:
     """The gate is passed: whether the fleet was reached too. Not in time: the device goes back, to learn why."""
     if not trial.reach or turn.device.reached:
         return True
-    limit = turn.device.facts.limits.reach_seconds
-    if turn.up >= turn.device.phase_since + limit:
+    limit, since = turn.device.facts.limits.reach_seconds, turn.device.reach_since
+    if since is not None and turn.up >= since + limit:
         move(turn, up.Unreached(f"the fleet was not reached under it for {limit:.0f} s"))
     return False
 
@@ -98,10 +101,23 @@ def reach(turn: Turn, trial: Trial) -> bool:
 def back(turn: Turn) -> None:
     """What was committed runs again, and tries to reach the fleet for as long."""
     move(turn, up.Back())
-    since = turn.device.back_since
-    turn.set(
-        back_since=turn.up if since is None else since, reach_after_seq=turn.device.seq, waiting_for=WaitingFor.LINK
-    )
+    trial, since = turn.memory.trial, turn.device.back_since
+    if since is None and trial is not None:
+        since = begun_at(turn.up, trial.spent_seconds, turn.device.facts.limits.reach_seconds)
+    turn.set(back_since=since, reach_after_seq=turn.device.seq, waiting_for=WaitingFor.LINK)
+
+
+def count(turn: Turn) -> None:
+    """For how long the fleet is tried to be reached; a restart does not begin it anew."""
+    trial, device = turn.memory.trial, turn.device
+    if trial is None:
+        return
+    limit = device.facts.limits.reach_seconds
+    if trial.phase is Phase.PROVING and device.reach_since is None:
+        turn.set(reach_since=begun_at(turn.up, trial.spent_seconds, limit))
+    since = _tried_since(turn.device)
+    if since is not None and keep_at(since, trial.spent_seconds) <= turn.up < since + limit:
+        turn.remember(trial=replace(trial, spent_seconds=turn.up - since))
 
 
 def press(turn: Turn) -> None:
@@ -119,13 +135,23 @@ def carry_at(device: Device) -> float:
     match up.phase_of(device.memory):
         case Phase.FETCHING if device.bundle_asked is not None and device.bundle_ready is None:
             return device.bundle_moved_at + limits.fetch_seconds
-        case Phase.PROVING if trial is not None and trial.reach and not device.reached:
-            at = device.phase_since + limits.reach_seconds
-            return at if at > device.uptime else NEVER  # past it, the gate alone is waited for
-        case Phase.REVERTING if device.back_since is not None:
-            return device.back_since + limits.reach_seconds
+        case Phase.PROVING | Phase.REVERTING if trial is not None:
+            since = _tried_since(device)
+            if since is None:
+                return NEVER
+            at = min(since + limits.reach_seconds, keep_at(since, trial.spent_seconds))
+            # past it, only the gate is waited for while proving
+            return at if trial.phase is Phase.REVERTING or at > device.uptime else NEVER
         case _:
             return NEVER
+
+
+def _tried_since(device: Device) -> float | None:
+    """Uptime since which the fleet is tried to be reached; none = it is not, or was."""
+    trial = device.memory.trial
+    if trial is None or trial.phase is Phase.REVERTING:
+        return device.back_since
+    return device.reach_since if trial.phase is Phase.PROVING and trial.reach and not device.reached else None
 
 
 def _judge(turn: Turn, trial: Trial) -> None:

@@ -122,6 +122,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     reached: bool = False
     #: uptime since which the device is back and waits to learn whose fault it was
     back_since: float | None = None
+    #: likewise while proving; both count what earlier starts spent (patience.py)
+    reach_since: float | None = None
     #: the rendered file on its way to the store
     laid: bytes | None = None
     #: it is in the store: only what keeps it from being put in force is left

@@ -77,6 +77,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     reach: bool = False
     #: it goes back because the fleet was not reached, which is judged once it is back (rule 7)
     unreached: bool = False
+    #: uptime for which the fleet was tried to be reached in this phase, over all starts (patience.py)
+    spent_seconds: float = 0.0
     #: while reverting: how it will be told
     outcome: Outcome | None = None
     code: Cause | None = None
@@ -122,6 +124,8 @@ class LinkTrial(msgspec.Struct, frozen=True, kw_only=True):
     going_back: bool = False
     #: how often it was given up
     tries: int = 0
+    #: uptime for which it, or then the old one, was tried, over all starts (patience.py)
+    spent_seconds: float = 0.0
     #: given up for good until another link comes
     ended: bool = False
 

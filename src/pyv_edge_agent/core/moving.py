@@ -46,7 +46,7 @@ def move(turn: Turn, what: up.Move) -> bool:
 
 def enter(turn: Turn, phase: Phase) -> None:
     """What entering a phase does; starting again is entering the state again."""
-    turn.set(phase_since=turn.up, waiting_for=None)
+    turn.set(phase_since=turn.up, waiting_for=None, reach_since=None)
     lock.leave(turn, phase)
     hooking.leave(turn, phase)
     trial = turn.memory.trial

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pyv_edge_agent.core.device import Device, Turn
 from pyv_edge_agent.core.effects import Log, UseLink
 from pyv_edge_agent.core.memory import LinkTrial
+from pyv_edge_agent.core.patience import begun_at, keep_at
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import EMPTY_OVERLAY
 from pyvorin_edge.report import Result
@@ -47,13 +48,15 @@ def consider(turn: Turn) -> None:
 
 
 def boot(turn: Turn) -> None:
-    """At start: the link in use, or the trial where it stood, its deadline anew."""
+    """At start: the link in use, or the trial where it stood, and what it has spent."""
     trial = turn.state.link_trial
     if trial is not None and not trial.ended and not trial.going_back:
         _try(turn, trial.link)
     elif turn.state.link is not None or trial is not None:
-        turn.set(candidate_since=turn.up)
         turn.do(UseLink(turn.state.link, candidate=False))
+    if trial is not None:
+        limit = turn.device.facts.limits.reach_seconds
+        turn.set(candidate_since=begun_at(turn.up, trial.spent_seconds, limit))
 
 
 def acknowledged(turn: Turn) -> None:
@@ -68,7 +71,7 @@ def acknowledged(turn: Turn) -> None:
     elif trial.going_back:
         ended = trial.tries >= GIVEN_UP_MAX
         _judge(turn, Outcome.FAILED if ended else Outcome.INCONCLUSIVE, Cause.CUT_OFF)
-        turn.note(link_trial=replace(trial, going_back=False, ended=ended))
+        turn.note(link_trial=replace(trial, going_back=False, ended=ended, spent_seconds=0.0))
         rest_seconds = min(REST_SECONDS_MAX, device.facts.limits.reach_seconds)
         turn.set(candidate_since=None, candidate_again_at=None if ended else turn.up + rest_seconds)
 
@@ -78,21 +81,24 @@ def press(turn: Turn) -> None:
     trial, device = turn.state.link_trial, turn.device
     if trial is None or trial.ended or turn.up < reach_at(device):
         return
-    if device.candidate_again_at is not None:
+    since = device.candidate_since
+    if since is not None and device.candidate_again_at is None and turn.up < _end_at(device, since):
+        turn.note(link_trial=replace(trial, spent_seconds=turn.up - since))
+    elif device.candidate_again_at is not None:
         _try(turn, trial.link)
     elif not trial.going_back:
-        turn.note(link_trial=replace(trial, going_back=True, tries=trial.tries + 1))
+        turn.note(link_trial=replace(trial, going_back=True, tries=trial.tries + 1, spent_seconds=0.0))
         turn.set(candidate_since=turn.up, on_candidate=False)
         turn.do(Log("warning", "the fleet was not reached by its new link; going back"))
         turn.do(UseLink(turn.state.link, candidate=False))
     else:
         _judge(turn, Outcome.INCONCLUSIVE, Cause.UNREACHED)
-        turn.note(link_trial=replace(trial, going_back=False))
+        turn.note(link_trial=replace(trial, going_back=False, spent_seconds=0.0))
         _try(turn, trial.link)
 
 
 def reach_at(device: Device) -> float:
-    """Uptime of the deadline under way."""
+    """Uptime of the deadline under way, or at which what is spent of it is made durable."""
     trial = device.memory.state.link_trial
     if trial is None or trial.ended:
         return NEVER
@@ -100,7 +106,7 @@ def reach_at(device: Device) -> float:
         return device.candidate_again_at
     if device.candidate_since is None:
         return NEVER
-    return device.candidate_since + device.facts.limits.reach_seconds
+    return min(_end_at(device, device.candidate_since), keep_at(device.candidate_since, trial.spent_seconds))
 
 
 def phase_shown(device: Device) -> Phase | None:
@@ -109,6 +115,10 @@ def phase_shown(device: Device) -> Phase | None:
     if trial is None or trial.ended or device.candidate_again_at is not None:
         return None
     return Phase.REVERTING if trial.going_back else Phase.PROVING
+
+
+def _end_at(device: Device, since: float) -> float:
+    return since + device.facts.limits.reach_seconds
 
 
 def _try(turn: Turn, link: Link) -> None:

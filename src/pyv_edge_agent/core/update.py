@@ -150,7 +150,14 @@ def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) ->
             ending = replace(trial, phase=phase, outcome=move.outcome, code=move.code, detail=move.detail)
             return replace(memory, trial=ending)
         case Unreached():
-            ending = replace(trial, phase=phase, unreached=True, outcome=Outcome.INCONCLUSIVE, code=Cause.UNREACHED)
+            ending = replace(
+                trial,
+                phase=phase,
+                unreached=True,
+                spent_seconds=0.0,
+                outcome=Outcome.INCONCLUSIVE,
+                code=Cause.UNREACHED,
+            )
             return replace(memory, trial=replace(ending, detail=move.detail))
         case Judged():
             return _ended(memory, trial, move.outcome, move.code, move.detail, at)

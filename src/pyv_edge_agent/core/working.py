@@ -214,6 +214,7 @@ def _may_try(turn: Turn, target: Target) -> bool:
 
 def _press_on(turn: Turn) -> None:
     """What the phase under way can do now."""
+    carrying.count(turn)
     match up.phase_of(turn.memory):
         case Phase.WAITING:
             _wait(turn)

@@ -64,6 +64,20 @@ def ended(bench: Bench) -> tuple[Outcome, Cause | None]:
     return found.outcome, found.code
 
 
+def test_a_restart_does_not_begin_the_time_for_reach_anew(bench: Bench) -> None:
+    proving(bench)
+    bench.feed(ev.Disconnected())
+    for _ in range(40):
+        bench.feed(ev.Ticked(), after=10.0)
+    bench.boot(bench.memory)
+    bench.feed(ev.Switched(effective_hash=None))
+    while phase(bench) is Phase.PROVING:
+        bench.feed(ev.HealthSeen(HEALTHY), after=5.0)
+    assert 180.0 <= bench.up <= 220.0, "400 s of 600 were spent before it"
+    assert bench.memory.trial is not None
+    assert bench.memory.trial.spent_seconds == 0.0, "as much again without it"
+
+
 def test_the_bundle_is_asked_for_once_and_staging_waits_for_it(bench: Bench) -> None:
     ordered(bench)
     assert [one.bundle for one in bench.did(do.FetchBundle)] == [a_bundle()]

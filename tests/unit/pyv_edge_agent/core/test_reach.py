@@ -67,6 +67,16 @@ def test_out_of_session_it_is_not_begun(bench: Bench) -> None:
     assert bench.did(do.UseLink)
 
 
+def test_a_restart_does_not_begin_its_time_anew(bench: Bench) -> None:
+    move(bench)
+    bench.feed(ev.Disconnected())
+    for _ in range(40):
+        bench.feed(ev.Ticked(), after=10.0)
+    bench.boot(bench.memory)
+    until_it_uses(bench, candidate=False)
+    assert 200.0 <= bench.up <= 230.0, "400 s of 600 were spent before it"
+
+
 def test_an_acknowledged_report_keeps_it(bench: Bench) -> None:
     move(bench)
     bench.feed(ev.Disconnected())
