@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -133,15 +133,14 @@ def _planned(session: Session, files: Sequence[str], reason: str, *, reading: bo
     return checked(session.client, _refusing(lambda: plan(documents, fleet)), reason, reading=reading)
 
 
-def _refusing(planned: Any) -> tuple[Step, ...]:
+def _refusing(planned: Callable[[], tuple[Step, ...]]) -> tuple[Step, ...]:
     from pyv_fleet.core.declared.planning import PlanRefused
 
     try:
-        found: tuple[Step, ...] = planned()
+        return planned()
     except PlanRefused as why:
         code = Exit.CONFLICT if why.conflict else Exit.NOT_FOUND
         raise CliError("\n  ".join(["refused, and nothing was done:", *why.errors]), code) from None
-    return found
 
 
 def _selected(session: Session, kind: str, names: Sequence[str]) -> tuple[Fleet, list[Declared]]:
