@@ -160,6 +160,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
     from pyv_fleet.engine.assembly import Surroundings, assemble
     from pyv_fleet.engine.desk import Addresses
     from pyv_fleet.engine.polls import PollPlan
+    from pyv_fleet.sinks_of import telling_of
     from pyv_fleet.store.bundle_files import BundleFiles
     from pyv_fleet.trust.signing import DirectiveSigner
     from pyvorin_edge.report import JoinLink
@@ -178,6 +179,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
         bundles=BundleFiles(data / "bundles", settings.bundles.max_bytes),
         article_channel=settings.article.channel,
         prometheus=_prometheus(settings),
+        telling=telling_of(settings.alerts),
         kept=Kept(whole_days=settings.history.whole_days, landmarks_days=settings.history.landmarks_days),
         polls=PollPlan(
             addresses={one.device_id: parse_address(one.url) for one in settings.poller.devices},

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from pyv_fleet.core.polling import parse_address, parse_prometheus_url
+from pyv_fleet.core.words import Severity
 from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_device_id
 
@@ -121,6 +122,76 @@ class HistorySettings(_Section, frozen=True, kw_only=True):
     landmarks_days: Annotated[int, Meta(ge=1, le=3_650)] = 365
 
 
+SinkName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$(?!\n)")]
+TimeLimit = Annotated[float, Meta(ge=0.1, le=60)]
+
+
+class WebhookSettings(_Section, frozen=True, kw_only=True):
+    """A webhook that is told of alerts: a CloudEvent by POST, signed as Standard Webhooks says."""
+
+    name: SinkName
+    #: `https://HOST[:PORT]/PATH`; no login in it
+    url: str = ""
+    #: a file (0600) with the URL, where its path is a secret
+    url_file: str = ""
+    #: a file (0600) with `whsec_<base64>`, several on lines of their own while one is replaced
+    secret_file: str = ""
+    #: the environment variable that holds it instead
+    secret_env: str = ""
+    #: alerts of this severity and graver ones
+    min_severity: Severity = Severity.INFO
+    #: for a whole exchange
+    timeout_seconds: TimeLimit = 10.0
+
+
+class AlertmanagerSettings(_Section, frozen=True, kw_only=True):
+    """A Prometheus Alertmanager that is shown all alerts that hold."""
+
+    name: SinkName
+    #: `http(s)://HOST[:PORT][/PREFIX]`
+    url: str
+    #: a file (0600) with a bearer token
+    token_file: str = ""
+    every_seconds: Annotated[int, Meta(ge=5, le=600)] = 60
+    min_severity: Severity = Severity.INFO
+    timeout_seconds: TimeLimit = 10.0
+
+
+class EmailSettings(_Section, frozen=True, kw_only=True):
+    """People who are told by e-mail."""
+
+    name: SinkName
+    host: Host
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 587
+    #: `tls` from the first byte, or none, which only one's own machine should be
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    sender: Annotated[str, Meta(min_length=3, max_length=254)]
+    to: Annotated[tuple[Annotated[str, Meta(min_length=3, max_length=254)], ...], Meta(min_length=1, max_length=32)]
+    user: str = ""
+    #: a file (0600)
+    password_file: str = ""
+    min_severity: Severity = Severity.WARNING
+    timeout_seconds: TimeLimit = 10.0
+
+
+class AlertSettings(_Section, frozen=True, kw_only=True):
+    """Who is told of alerts, and when."""
+
+    #: alerts of one name with the same values of these labels are told together
+    group_by: Annotated[tuple[str, ...], Meta(max_length=4)] = ("site",)
+    #: from a group's first alert until it is told
+    group_wait_seconds: Annotated[int, Meta(ge=0, le=3600)] = 30
+    #: from one telling of a group to the next
+    group_interval_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 300
+    #: what still holds and nobody has acknowledged is told again
+    repeat_seconds: Annotated[int, Meta(ge=60, le=2_592_000)] = 14_400
+    #: a notification is given up after so long, and an alert says so
+    give_up_seconds: Annotated[int, Meta(ge=60, le=2_592_000)] = 86_400
+    webhooks: tuple[WebhookSettings, ...] = ()
+    alertmanagers: tuple[AlertmanagerSettings, ...] = ()
+    emails: tuple[EmailSettings, ...] = ()
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All of `fleet.toml`."""
 
@@ -135,6 +206,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     article: ArticleSettings = ArticleSettings()
     poller: PollerSettings = PollerSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
+    alerts: AlertSettings = AlertSettings()
     history: HistorySettings = HistorySettings()
 
 
@@ -167,6 +239,7 @@ def parse_settings(text: str) -> Settings:
         raise SettingsError("broker.url: is needed where broker.mode is external; write mqtts://HOST[:PORT]")
     _refuse_bad_polls(found.poller.devices)
     _refuse_bad_prometheus(found.prometheus.url)
+    _refuse_bad_sinks(found.alerts)
     return found
 
 
@@ -203,6 +276,35 @@ def _refuse_bad_prometheus(url: str) -> None:
             parse_prometheus_url(url)
     except ValueError as why:
         raise SettingsError(f"prometheus.url: {why}") from None
+
+
+def _refuse_bad_sinks(said: AlertSettings) -> None:
+    names = [one.name for one in said.webhooks] + [one.name for one in said.alertmanagers]
+    names += [one.name for one in said.emails]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"alerts: the name {twice} stands twice: each sink has its own")
+    for at, hook in enumerate(said.webhooks):
+        if bool(hook.url) == bool(hook.url_file):
+            raise SettingsError(f"alerts.webhooks[{at}]: say one of url and url_file")
+        if bool(hook.secret_file) == bool(hook.secret_env):
+            raise SettingsError(f"alerts.webhooks[{at}]: say one of secret_file and secret_env")
+        _refuse_bad_hook(at, hook.url)
+    for at, one in enumerate(said.alertmanagers):
+        try:
+            parse_prometheus_url(one.url)
+        except ValueError:
+            raise SettingsError(f"alerts.alertmanagers[{at}].url: write http(s)://HOST[:PORT][/PREFIX]") from None
+
+
+def _refuse_bad_hook(at: int, url: str) -> None:
+    from pyv_fleet.sinks.interface import NotTaken
+    from pyv_fleet.sinks.webhook import parse_hook
+
+    try:
+        parse_hook(url or "https://in.a.file/")
+    except NotTaken as why:
+        raise SettingsError(f"alerts.webhooks[{at}].url: {why}") from None
 
 
 def _without_none(value: Any) -> Any:

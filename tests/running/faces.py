@@ -262,7 +262,13 @@ class StandInDesk:
         self.asked.append(("create_rollout", spec, actor))
         return rollout(state=RolloutState.ROLLING)
 
-    async def alerts(self, after: str | None, limit: int) -> views.Page[views.AlertView]:
+    @property
+    def alerting(self) -> StandInDesk:
+        return self
+
+    async def page(
+        self, after: str | None, limit: int, *, state: AlertState | None = None, name: str = ""
+    ) -> views.Page[views.AlertView]:
         alert = views.AlertView(
             id="a-1", name="config_drift", device_id="FLEET-1", state=AlertState.FIRING, detail="<b>edited</b>",
             verified=False, raised_at=NOW, resolved_at=None,

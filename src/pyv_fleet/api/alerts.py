@@ -18,6 +18,8 @@ from pyv_fleet.core.views import (
     SilenceSpec,
     SilenceVerb,
     SilenceView,
+    SinkTested,
+    SinkView,
 )
 from pyv_fleet.core.words import AlertState, AuthScope
 
@@ -31,8 +33,6 @@ async def alerts(
     desk: HasDesk, after: After = None, limit: Limit = 100, being: State = None, name: Name = ""
 ) -> Page[AlertView]:
     """Alerts, the newest first."""
-    if being is None and not name:
-        return await desk.alerts(after, limit)
     return await desk.alerting.page(after, limit, state=being, name=name)
 
 
@@ -96,7 +96,21 @@ async def end_silence(
     return await desk.silences.end(silence_id, data, actor_of(caller))
 
 
+@get("/v1/alert-sinks", opt=may(AuthScope.READ))
+async def sinks(desk: HasDesk) -> list[SinkView]:
+    """Who is told of alerts, and how it goes with each."""
+    return list(await desk.deliveries.every())
+
+
+@post("/v1/alert-sinks/{name:str}/test", opt=may(AuthScope.OPERATE), status_code=200)
+async def test_sink(desk: HasDesk, name: FromPath[str]) -> SinkTested:
+    """Send a sink something harmless now, and say whether it took it."""
+    return await desk.deliveries.test(name)
+
+
 ROUTES = (
+    sinks,
+    test_sink,
     alerts,
     one_alert,
     acknowledge,

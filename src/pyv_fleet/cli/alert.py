@@ -148,6 +148,24 @@ def rule_delete(session: Session, name: str, reason: str) -> None:
     session.say(f"rule {name} is gone")
 
 
+@group.command()
+@with_session
+def sinks(session: Session) -> None:
+    """Who is told of alerts, and how it goes with each; they stand in the controller's fleet.toml."""
+    show_list(session, session.client.sinks(), _SINK_COLUMNS)
+
+
+@group.command()
+@click.argument("sink")
+@with_session
+def test(session: Session, sink: str) -> None:
+    """Send a sink something harmless now; exit 1 if it did not take it."""
+    found = session.client.test_sink(sink)
+    show_one(session, found, _TEST_FIELDS)
+    if not found.taken:
+        session.leave(Exit.ERROR)
+
+
 def _read(file: Path) -> AlertRule:
     from pyv_fleet.core.alert_rules import RuleError, rule_of
 
@@ -196,6 +214,22 @@ _SILENCE_COLUMNS = (
     Column("in force", lambda s: s.in_force),
     Column("by", lambda s: s.made_by),
     Column("why", lambda s: s.reason),
+)
+_SINK_COLUMNS = (
+    Column("sink", lambda s: s.name),
+    Column("kind", lambda s: s.kind),
+    Column("place", lambda s: s.place),
+    Column("from", lambda s: s.least),
+    Column("waiting", lambda s: s.waiting),
+    Column("sent", lambda s: s.sent),
+    Column("given up", lambda s: s.dead),
+    Column("failures", lambda s: s.failures),
+    Column("why", lambda s: s.error),
+)
+_TEST_FIELDS = (
+    Column("sink", lambda s: s.name),
+    Column("taken", lambda s: s.taken),
+    Column("detail", lambda s: s.detail),
 )
 _RULE_COLUMNS = (
     Column("rule", lambda r: r.name),

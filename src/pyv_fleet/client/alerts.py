@@ -58,3 +58,11 @@ class Alerts(Transport):
         """End it before its time."""
         body = views.SilenceVerb(reason=reason)
         return self.send("POST", f"/v1/silences/{safe(silence_id)}/end", body, views.SilenceView)
+
+    def sinks(self) -> list[views.SinkView]:
+        """Who is told of alerts."""
+        return self.get("/v1/alert-sinks", list[views.SinkView])
+
+    def test_sink(self, name: str) -> views.SinkTested:
+        """Send it something harmless now."""
+        return self.send("POST", f"/v1/alert-sinks/{safe(name)}/test", {}, views.SinkTested)

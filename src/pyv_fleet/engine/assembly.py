@@ -38,6 +38,7 @@ from pyv_fleet.engine.groups import Groups
 from pyv_fleet.engine.history import History
 from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
+from pyv_fleet.engine.outlets import Outlets, Telling
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.parts import Parts
@@ -99,6 +100,8 @@ class Surroundings:
     polls: PollPlan = field(default_factory=PollPlan)
     #: where rollouts' own metrics are asked for
     prometheus: Asks | None = None
+    #: who is told of alerts, and when
+    telling: Telling = field(default_factory=Telling)
     #: how long histories are kept
     kept: Kept = field(default_factory=Kept)
 
@@ -135,12 +138,14 @@ class Engine:
         assignments = Assignments(ground, trust, self.orders, audit)
         self.alert_watch = AlertWatch(ground, goldens, self.alerting, self._heard_since)
         self.silences = Silences(ground, audit)
+        self.outlets = Outlets(ground, self.alerting, around.telling)
         parts = Parts(
             ground=ground,
             trust=trust,
             alerting=self.alerting,
             alert_rules=AlertRules(ground, audit, self.alert_watch),
             silences=self.silences,
+            deliveries=self.outlets.deliveries,
             audit=audit,
             intake=self.intake,
             devices=Devices(ground, goldens, self.polls),
@@ -227,6 +232,7 @@ class Engine:
             tasks.append(group.create_task(self._catching_up(), name="catching up"))
             tasks.append(group.create_task(self.publishing.run(), name="publishing"))
             tasks.append(group.create_task(sweeps.run(self._duties()), name="sweeps"))
+            tasks.append(group.create_task(self.outlets.deliveries.run(), name="deliveries"))
             if link is not None:
                 tasks.append(group.create_task(self._connect(link).run(), name="link"))
             try:
@@ -325,6 +331,7 @@ class Engine:
             Sweep("groups", 2.0, self._step_groups),
             Sweep("alerts", 1.0, self._watch),
             Sweep("alerts of updates", 30.0, self.alert_watch.look_at_updates),
+            Sweep("notifications", 1.0, self.outlets.notifier.tick),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("behind", 10.0, self._resolve_behind),
@@ -352,6 +359,7 @@ class Engine:
         await self._bundles.forget()
         await self.desk.history.thin()
         await self.silences.forget()
+        await self.outlets.deliveries.forget()
 
 
 async def found_fleet(database: Database, name: str, root_key: str, now_ms: int) -> None:

@@ -42,6 +42,7 @@ from pyv_fleet.engine.answers import Answers
 from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.catching_up import CatchingUp
+from pyv_fleet.engine.deliveries import Deliveries
 from pyv_fleet.engine.desired import Desired
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
 from pyv_fleet.engine.groups import Groups
@@ -125,6 +126,11 @@ class Desk:
         return self._parts.silences
 
     @property
+    def deliveries(self) -> Deliveries:
+        """Who is told of alerts."""
+        return self._parts.deliveries
+
+    @property
     def policies(self) -> Policies:
         """Policies: how releases reach a channel."""
         return self._parts.policies
@@ -153,8 +159,6 @@ class Desk:
     def history(self) -> History:
         """What devices and channels went through."""
         return self._parts.history
-
-    # --- the fleet ---
 
     async def fleet(self) -> FleetView:
         """The fleet as a whole."""
@@ -188,8 +192,6 @@ class Desk:
     def changes(self) -> AsyncIterator[str]:
         """One word for every change from now on: what kind of thing changed."""
         return self._parts.ground.changes.listen()
-
-    # --- devices ---
 
     async def devices(
         self,
@@ -382,10 +384,6 @@ class Desk:
     async def ingest(self, key_text: str, body: bytes) -> bool:
         """Stored; false if it was before. Unauthorised, Forbidden, Invalid."""
         return await self._parts.telemetry.take(key_text, body)
-
-    async def alerts(self, after: str | None, limit: int) -> Page[AlertView]:
-        """All, newest first."""
-        return await self._parts.alerting.page(after, limit)
 
     async def acknowledge(self, alert_id: str, verb: AlertVerb, actor: str) -> AlertView:
         """A person has seen it; NotFound."""

@@ -13,6 +13,7 @@ from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.catching_up import CatchingUp
 from pyv_fleet.engine.channels import Channels
+from pyv_fleet.engine.deliveries import Deliveries
 from pyv_fleet.engine.desired import DesiredOrders
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
@@ -45,6 +46,7 @@ class Parts:
     alerting: Alerting
     alert_rules: AlertRules
     silences: Silences
+    deliveries: Deliveries
     audit: AuditLog
     intake: Intake
     devices: Devices

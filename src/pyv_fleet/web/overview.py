@@ -85,6 +85,6 @@ async def _gather(desk: Desk) -> Overview:
         rollout=rollouts.items[0] if rollouts.items else None,
         attention=attention[:ATTENTION_SHOWN],
         attention_more=max(0, len(attention) - ATTENTION_SHOWN),
-        alerts=(await desk.alerts(None, RECORDS_SHOWN)).items,
+        alerts=(await desk.alerting.page(None, RECORDS_SHOWN)).items,
         audit=(await desk.audit(None, RECORDS_SHOWN)).items,
     )
