@@ -21,7 +21,7 @@ WORKERS ?= 4
 SHARE := --dist loadfile --no-loadscope-reorder
 TESTS ?= $(wildcard tests/system tests/faults tests/conformance tests/transcripts tests/fuzz tests/unit tests/house)
 
-.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-bad-release bench-ssh bench-canary nightly clean
+.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-bad-release bench-ssh bench-canary bench-drift nightly clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -105,6 +105,9 @@ bench-ssh: setup test-tools ## push ssh to 60 sshd against rsync + ssh and Ansib
 
 bench-canary: setup ## canary analysis: false alarms and detection in simulation, minutes; CANARY="--runs 100 -o json"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/canary.py $(CANARY)
+
+bench-drift: setup ## what comparing drift costs of taking reports in, 100,000 devices, minutes; DRIFT="--devices 5000 -o json"
+	@PYTHONPATH=tests $(BIN)/python benchmarks/drift.py $(DRIFT)
 
 bench-bad-release: setup ## five kinds of bad release on 1,000 simulated devices; BAD="--devices 100 --canary 4"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/bad_release.py $(BAD)

@@ -494,7 +494,9 @@ def _controller_metrics() -> str:
         return answer
 
     desk = SimpleNamespace(snapshot=lambda *_: of(figures), devices=lambda *_: of(empty), rollouts=lambda *_: of(empty))
-    told: bytes = asyncio.run(metrics._gather(SimpleNamespace(desk=desk, backlog=lambda: 0, polls=dict)))
+    desk.drifts = SimpleNamespace(reports=SimpleNamespace(recent=lambda: of(SimpleNamespace(counts=()))))
+    context = SimpleNamespace(desk=desk, backlog=lambda: 0, polls=dict, not_raised=dict)
+    told: bytes = asyncio.run(metrics._gather(context))
     return told.decode()
 
 

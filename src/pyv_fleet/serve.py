@@ -233,6 +233,7 @@ def _api_context(settings: Settings, engine: Engine, authority: Authority, broke
         broker_pid=lambda: getattr(broker, "pid", None),
         backlog=lambda: engine.intake.backlog,
         polls=lambda: engine.polls.outcomes,
+        not_raised=lambda: engine.desk.article_not_raised,
         downloads=Slots(settings.bundles.downloads_max, settings.bundles.downloads_per_device_max),
     )
 

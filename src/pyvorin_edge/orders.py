@@ -111,6 +111,14 @@ class DriftTerms(msgspec.Struct, frozen=True, kw_only=True):
     ignore: Annotated[tuple[Ignored, ...], Meta(max_length=16)] = ()
 
 
+class OwnDriftTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What one device does about drift: before its channel's policy, and beside what its channel ignores."""
+
+    #: none = as the channel says
+    policy: DriftPolicy | None = None
+    ignore: Annotated[tuple[Ignored, ...], Meta(max_length=16)] = ()
+
+
 class Directive(msgspec.Struct, frozen=True, kw_only=True):
     """The signed, retained order of a channel; its only desired state."""
 
@@ -165,6 +173,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     overlay: dict[str, Any] = {}
     pin: Pin | None = None
     turn: Grant | None = None
+    #: none = as the channel says (ADR 0033)
+    drift: OwnDriftTerms | None = None
     tz: Text = "UTC"
     crit: tuple[str, ...] = ()
 

@@ -8,7 +8,7 @@ from conformance.fleet import HOUR_MS
 from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import DriftTerms, Ignored
+from pyvorin_edge.orders import DriftTerms, Ignored, OwnDriftTerms
 from pyvorin_edge.vocabulary import DriftPolicy, Outcome, Phase, Standing
 
 HEAL = DriftTerms(policy=DriftPolicy.REMEDIATE)
@@ -90,6 +90,29 @@ def test_a_policy_that_comes_after_the_edit_heals_too(device: Watched, base: Dig
     device.fleet.direct(*device.fleet.directive.rules, drift=HEAL)
     device.until(lambda: device.runs(1), "it is healed")
     stands(device, Standing.IN_STEP)
+
+
+def test_a_devices_own_policy_comes_before_its_channels_and_what_it_ignores_besides(
+    device: Watched, base: Digest
+) -> None:
+    until = device.fleet.carrier.now_ms() + HOUR_MS
+    ignored = Ignored(pointer="/windows/default_size", reason="a test bench", until=until)
+    device.fleet.assign(drift=OwnDriftTerms(ignore=(ignored,)))
+    device.until(lambda: device.ask_for_report().number == device.fleet.number, "the assignment")
+    device.subject.edit(device.config(9))
+    device.subject.idle(2)
+    assert device.ask_for_report().drift.standing is Standing.IN_STEP
+    device.fleet.assign(drift=OwnDriftTerms(policy=DriftPolicy.REMEDIATE))
+    device.until(lambda: device.runs(1), "it is healed")
+    stands(device, Standing.IN_STEP)
+    assert device.fleet.directive is not None
+    device.fleet.direct(*device.fleet.directive.rules, drift=HEAL)
+    device.fleet.assign(drift=OwnDriftTerms(policy=DriftPolicy.ALERT))
+    device.until(lambda: device.ask_for_report().number == device.fleet.number, "the assignment")
+    device.subject.edit(device.config(9))
+    stands(device, Standing.DRIFTED)
+    device.subject.idle(2)
+    assert device.runs(9)
 
 
 def test_a_key_that_is_fought_over_is_healed_three_times_and_then_left(device: Watched, base: Digest) -> None:

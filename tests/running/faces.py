@@ -236,8 +236,21 @@ class StandInDesk:
     async def rollout(self, rollout_id: str) -> views.RolloutView:
         return next(one for one in self.fleet_rollouts if one.id == rollout_id)
 
-    async def drift(self) -> list[views.DriftView]:
+    async def every(self, channel: str | None = None, labels: Any = None) -> list[views.DriftView]:
         return self.drifted
+
+    @property
+    def drifts(self) -> StandInDesk:
+        return self
+
+    @property
+    def reports(self) -> StandInDesk:
+        return self
+
+    async def recent(self) -> views.DriftReport:
+        row = views.DriftCount(by="channel", name="stable", devices=2, in_step=1, both=1, overdue=1)
+        kind = views.DriftCount(by="kind", name="edited", devices=1, both=1)
+        return views.DriftReport(at=NOW, counts=(row, kind))
 
     async def remediate(self, body: views.RemediateBody, actor: str) -> list[views.DeviceOutcome]:
         self.asked.append(("remediate", body.device_ids, body.reason))

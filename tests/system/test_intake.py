@@ -251,8 +251,10 @@ def test_drift_is_alerted_remediated_and_resolved(play: Callable[[Scene], None])
         )
         device.send_report(drift=edited)
         await until(lambda: _alerts(place, "config_drift"))
-        assert [(one.standing, one.paths) for one in await place.desk.drift()] == [("drifted", ("/logging/level",))]
-        remediating = asyncio.create_task(place.desk.remediate(RemediateBody(reason="test"), "test"))
+        assert [(one.standing, one.paths) for one in await place.desk.drifts.every()] == [
+            ("drifted", ("/logging/level",))
+        ]
+        remediating = asyncio.create_task(place.desk.drifts.remediate(RemediateBody(reason="test"), "test"))
         await until(lambda: topics.request("dev-a") in device.got)
         request = decode_order(open_envelope(device.got[topics.request("dev-a")]).payload, Request)
         assert (request.verb, request.args, request.boot_id) == (Verb.REMEDIATE, {"live_hash": "b" * 64}, "boot-1")

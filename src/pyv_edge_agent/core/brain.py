@@ -175,14 +175,14 @@ def _connected(turn: Turn, event: ev.Connected) -> None:
 def _arrived(turn: Turn, event: ev.Arrived) -> None:
     if asked.ask(turn, event):
         return
-    before = turn.device.trust.version, turn.device.directive
+    before = turn.device.trust.version, turn.device.directive, turn.device.assignment
     hearing.hear(turn, event)
     working.take(turn, event)
     if turn.device.trust.version != before[0]:
         _ask_again(turn)
         content.verify_held(turn)
         working.fetch_anew(turn)
-    if turn.device.directive is not before[1]:
+    if turn.device.directive is not before[1] or turn.device.assignment is not before[2]:
         turn.do(LookAtLive())  # the policy or what is ignored may have changed
 
 

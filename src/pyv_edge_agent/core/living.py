@@ -18,7 +18,7 @@ from pyvorin_edge.canonical import config_hash
 from pyvorin_edge.config.formats import parse, sniff
 from pyvorin_edge.config.problem import ConfigError
 from pyvorin_edge.identity import digest_of
-from pyvorin_edge.orders import EMPTY_OVERLAY
+from pyvorin_edge.orders import EMPTY_OVERLAY, OwnDriftTerms
 from pyvorin_edge.report import PATHS_MAX, DriftState
 from pyvorin_edge.vocabulary import ConfigFormat, DriftKind, DriftPolicy, Phase
 
@@ -124,8 +124,7 @@ def heal_at(device: Device) -> float:
 def heal(turn: Turn) -> None:
     """Policy `remediate`: write what was applied over an edited file, unless the same key path is fought over."""
     device, committed = turn.device, turn.memory.committed
-    directive = device.directive
-    if directive is None or directive.drift.policy is not DriftPolicy.REMEDIATE or committed is None:
+    if _policy(device) is not DriftPolicy.REMEDIATE or committed is None:
         return
     if phase_of(turn.memory) is not Phase.SETTLED or device.remediating is not None or device.hooks.running is not None:
         return
@@ -192,11 +191,23 @@ def _kinds(turn: Turn, applied: Installed, paths: tuple[str, ...]) -> tuple[Drif
 
 
 def _ignored(turn: Turn, path: str) -> bool:
-    directive = turn.device.directive
-    ignore = directive.drift.ignore if directive is not None else ()
+    directive, own = turn.device.directive, _own_terms(turn.device)
+    ignore = (*(directive.drift.ignore if directive is not None else ()), *(own.ignore if own is not None else ()))
     return any(
         turn.now.wall_ms < one.until and (path == one.pointer or path.startswith(f"{one.pointer}/")) for one in ignore
     )
+
+
+def _policy(device: Device) -> DriftPolicy | None:
+    """The device's own, which its groups give it, before its channel's."""
+    own = _own_terms(device)
+    if own is not None and own.policy is not None:
+        return own.policy
+    return None if device.directive is None else device.directive.drift.policy
+
+
+def _own_terms(device: Device) -> OwnDriftTerms | None:
+    return None if device.assignment is None else device.assignment.drift
 
 
 def _since(turn: Turn, drifted: bool) -> int | None:

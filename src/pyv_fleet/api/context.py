@@ -52,6 +52,8 @@ class ApiContext:
     backlog: Callable[[], int] = lambda: 0
     #: polls since the start, by how they went
     polls: Callable[[], Mapping[PollOutcome, int]] = dict
+    #: alerts of the article's script that were none, since the start, by name
+    not_raised: Callable[[], Mapping[str, int]] = dict
     #: of bundles
     downloads: Slots = field(default_factory=lambda: Slots(64, 2))
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 
 from pyv_fleet.api.context import ApiContext, HasContext, HasDesk
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import SnapshotView
-from pyv_fleet.core.words import AuthScope, PollOutcome, RolloutState
-from pyvorin_edge.vocabulary import Connectivity, Standing
+from pyv_fleet.core.views import DriftReport, SnapshotView
+from pyv_fleet.core.words import AlertName, AuthScope, PollOutcome, RolloutState
+from pyvorin_edge.vocabulary import Connectivity, DriftKind, LagKind, Standing
 
 KEPT_SECONDS: Final = 2.0
 """Figures are gathered at most so often, however often they are scraped."""
@@ -56,21 +56,39 @@ async def _gather(context: ApiContext) -> bytes:
         gauge.labels(state.value).set(sum(one.state is state for one in rollouts.items))
     lag = Gauge("pyvorin_fleet_ingest_lag", "Messages of devices that wait to be stored", registry=registry)
     lag.set(context.backlog())
-    registry.register(_Polls(context.polls()))
+    registry.register(
+        _Counted(
+            "polls",
+            "Polls of devices' /health since the controller's start, by how they went",
+            "outcome",
+            {word.value: context.polls().get(word, 0) for word in PollOutcome},
+        )
+    )
+    registry.register(
+        _Counted(
+            "alerts_not_raised",
+            "Alerts of the article's drift script that were none, by name",
+            "name",
+            {AlertName.CONFIG_DRIFT.value: 0, **context.not_raised()},
+        )
+    )
+    _of_drift(registry, await desk.drifts.reports.recent())
     return generate_latest(registry)
 
 
-class _Polls(Collector):
+class _Counted(Collector):
     """A count that was kept elsewhere: the library's own would tell when it was made, anew at each scrape."""
 
-    def __init__(self, outcomes: Mapping[PollOutcome, int]) -> None:
-        self._outcomes = outcomes
+    def __init__(self, name: str, meaning: str, label: str, counts: Mapping[str, int]) -> None:
+        self._name = f"pyvorin_fleet_{name}"
+        self._meaning = meaning
+        self._label = label
+        self._counts = counts
 
     def collect(self) -> Iterable[CounterMetricFamily]:
-        meaning = "Polls of devices' /health since the controller's start, by how they went"
-        family = CounterMetricFamily("pyvorin_fleet_polls", meaning, labels=["outcome"])
-        for outcome in PollOutcome:
-            family.add_metric([outcome.value], self._outcomes.get(outcome, 0))
+        family = CounterMetricFamily(self._name, self._meaning, labels=[self._label])
+        for value, count in self._counts.items():
+            family.add_metric([value], count)
         yield family
 
 
@@ -95,6 +113,24 @@ async def _by_word(registry: CollectorRegistry, context: ApiContext) -> None:
         known.labels(word.value).set((await desk.devices(None, {}, word, None, None, 1)).total)
     drifted = [(await desk.devices(None, {}, None, word, None, 1)).total for word in (Standing.DRIFTED, Standing.BOTH)]
     Gauge("pyvorin_fleet_drifted", "Devices whose live config was changed", registry=registry).set(sum(drifted))
+
+
+def _of_drift(registry: CollectorRegistry, report: DriftReport) -> None:
+    """By channel, as the controller judges them; the whole fleet is the sum."""
+    standing = Gauge(
+        "pyvorin_fleet_standing", "Devices by channel and how they stand", ["channel", "standing"], registry=registry
+    )
+    lag = Gauge("pyvorin_fleet_lag", "Devices that lag, by channel and kind", ["channel", "kind"], registry=registry)
+    drift = Gauge("pyvorin_fleet_drift", "Devices that drifted, by kind", ["kind"], registry=registry)
+    for row in report.counts:
+        if row.by == "channel":
+            for word in Standing:
+                standing.labels(row.name, word.value).set(getattr(row, word.value))
+            for kind in LagKind:
+                lag.labels(row.name, kind.value).set(getattr(row, kind.value))
+    by_kind = {row.name: row.devices for row in report.counts if row.by == "kind"}
+    for drift_kind in DriftKind:
+        drift.labels(drift_kind.value).set(by_kind.get(drift_kind.value, 0))
 
 
 ROUTES = (metrics, targets)

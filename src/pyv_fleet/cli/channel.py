@@ -38,12 +38,19 @@ def show(session: Session, name: str) -> None:
 
 @group.command("set")
 @click.argument("name")
-@click.option("--drift-policy", type=click.Choice(["alert", "remediate"]))
+@click.option(
+    "--drift",
+    "--drift-policy",
+    "drift_policy",
+    type=click.Choice(["alert", "heal", "remediate"]),
+    help="An alert alone, or devices write back what was applied (heal = remediate).",
+)
 @click.option("--beat-seconds", type=click.IntRange(0, 86_400), help="0 = no beats.")
 @click.option("--report-seconds", type=click.IntRange(1, 86_400))
 @click.option("--keepalive-seconds", type=click.IntRange(5, 65_535))
 @click.option("--settle-seconds", type=click.IntRange(0, 3_600))
 @click.option("--download-bytes-per-second", type=click.IntRange(0), help="At most so fast each device; 0 = no limit.")
+@click.option("--overdue-seconds", type=click.IntRange(60, 2_592_000), help="From when on a device that lags is late.")
 @click.option("--policy", help="Of its rollouts; '' = the built-in one.")
 @click.option("--window", help="When devices may activate, in their time zones: 'mon-fri 22:00-05:00'; '' = always.")
 @click.option("--download-window", help="When they may download; '' = always.")
@@ -96,6 +103,7 @@ _COLUMNS = (
 _FIELDS = (
     *_COLUMNS,
     Column("policy", lambda c: c.terms.policy),
+    Column("late after", lambda c: f"{c.terms.overdue_seconds} s"),
     Column("activates", lambda c: _span(c.terms.window.activate if c.terms.window else None)),
     Column("downloads", lambda c: _span(c.terms.window.download if c.terms.window else None)),
     Column("herd", lambda c: c.terms.herd or "all at once"),

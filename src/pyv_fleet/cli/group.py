@@ -56,6 +56,7 @@ def show(session: Session, name: str) -> None:
 @click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="All values, as JSON.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Members bear this label; repeat.")
 @click.option("--unlabel", "unlabels", multiple=True, metavar="KEY", help="Members bear it no longer; repeat.")
+@click.option("--drift", type=click.Choice(["alert", "heal", "channel"]), help="What follows from drift of members.")
 @click.option("--canary", type=click.IntRange(1, 10_000), help="Members that get changed values first.")
 @click.option("--at-once", type=click.IntRange(1, 10_000), help="And how many in each step after that.")
 @click.option("--soak", "soak_seconds", type=click.IntRange(0, 604_800), help="Seconds that a step must stay good.")
@@ -125,6 +126,7 @@ def _spec(session: Session, name: str, options: dict[str, Any]) -> GroupSpec:
 
     from pyv_fleet.client import NotFound
     from pyv_fleet.core.views import GroupSpec
+    from pyvorin_edge.vocabulary import DriftPolicy
 
     try:
         now = session.client.group(name).spec
@@ -137,9 +139,14 @@ def _spec(session: Session, name: str, options: dict[str, Any]) -> GroupSpec:
         for key in ("selector", "everyone", "priority", "canary", "at_once", "soak_seconds", "deadline_seconds")
         if options[key] is not None
     }
+    drift = now.drift
+    if options["drift"] is not None:
+        said_policy = {"alert": DriftPolicy.ALERT, "heal": DriftPolicy.REMEDIATE}.get(options["drift"])
+        drift = msgspec.structs.replace(drift, policy=said_policy)
     try:
         return msgspec.structs.replace(
             now,
+            drift=drift,
             ids=options["ids"] or now.ids,
             values=edited(values, options["settings"], options["unsettings"]),
             labels={key: value for key, value in labels.items() if key not in options["unlabels"]},
@@ -178,6 +185,8 @@ _FIELDS = (
     Column("why", lambda g: g.because),
     Column("canary", lambda g: g.spec.canary),
     Column("at once", lambda g: g.spec.at_once),
+    Column("drift policy", lambda g: g.spec.drift.policy or "as the channel says"),
+    Column("ignored", lambda g: [one.pointer for one in g.spec.drift.ignore]),
     Column("reason", lambda g: g.reason),
     Column("changed by", lambda g: g.changed_by),
     Column("changed", lambda g: g.changed_at),

@@ -17,6 +17,7 @@ PLAIN = (
     "report_seconds",
     "keepalive_seconds",
     "settle_seconds",
+    "overdue_seconds",
     "download_bytes_per_second",
 )
 
@@ -27,6 +28,8 @@ def changed_terms(before: ChannelBody, said: Mapping[str, Any]) -> ChannelBody:
 
     after = msgspec.to_builtins(before)
     after |= {name: said[name] for name in PLAIN if said[name] is not None}
+    if after["drift_policy"] == "heal":
+        after["drift_policy"] = "remediate"
     if said["policy"] is not None:
         after["policy"] = said["policy"] or None
     after["herd"] = _herd(after["herd"], said)

@@ -4,6 +4,7 @@ from pyv_fleet.client.alerts import Alerts
 from pyv_fleet.client.channels import Channels
 from pyv_fleet.client.context import CONTEXT_FILE, Context, read_context
 from pyv_fleet.client.devices import Devices
+from pyv_fleet.client.drift import Drift
 from pyv_fleet.client.errors import (
     ClientError,
     Conflict,
@@ -30,6 +31,7 @@ from pyv_fleet.client.trust import Trust
 class FleetClient(
     Fleet,
     Devices,
+    Drift,
     Groups,
     Releases,
     Channels,

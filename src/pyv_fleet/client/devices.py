@@ -1,4 +1,4 @@
-"""Devices, their drift, and what one asks of them."""
+"""Devices, and what one asks of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DeviceList = views.Page[views.DeviceView]
 
 
 class Devices(Transport):
-    """Calls about: devices, their drift, and what one asks of them."""
+    """Calls about: devices, and what one asks of them."""
 
     def devices(self, **query: Any) -> Iterator[views.DeviceView]:
         """All that match (channel, label, connectivity, standing), page by page."""
@@ -43,18 +43,6 @@ class Devices(Transport):
     def count_devices(self, **query: Any) -> int:
         """How many match."""
         return self.get("/v1/devices", DeviceList, {**query, "limit": 1}).total
-
-    def drift(self) -> list[views.DriftView]:
-        """Every device that drifted."""
-        return self.get("/v1/drift", list[views.DriftView])
-
-    def drift_of(self, device_id: str) -> views.DeviceDrift:
-        """One device's drift by key path."""
-        return self.get(f"/v1/devices/{safe(device_id)}/drift", views.DeviceDrift)
-
-    def remediate(self, body: views.RemediateBody) -> list[views.DeviceOutcome]:
-        """Have the applied config written back."""
-        return self.send("POST", "/v1/drift/remediate", body, list[views.DeviceOutcome])
 
     def request(self, device_id: str, verb: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask one device; its response."""

@@ -75,6 +75,7 @@ class AlertName(Word):
     """The controller's own alerts; the article's devices may send others."""
 
     CONFIG_DRIFT = "config_drift", "a live config is not what was applied"
+    HEALING_STOPPED = "healing_stopped", "a drift is not healed though the policy says so: something changes it again"
     CLONE_OR_RESTORED = "clone_or_restored", "two devices speak under one id, or a card was restored"
     FOREIGN_DIRECTIVE = "foreign_directive", "a valid directive was found that this controller did not issue"
     ENROLMENT_REFUSED = "enrolment_refused", "somebody tried to enrol as a device that he is not"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pyv_fleet.core.drift_ignores import wrong_in
 from pyv_fleet.core.labels import LabelsRefused, refuse_labels
 from pyv_fleet.core.selectors import SelectorError, parse_selector
 from pyv_fleet.core.views import GroupSpec
@@ -44,6 +45,7 @@ def refuse_group(spec: GroupSpec) -> None:
         refuse_labels(spec.labels)
     except LabelsRefused as why:
         errors += why.errors
+    errors += [f"drift.ignore: {why}" for one in spec.drift.ignore for why in wrong_in(one.pointer, one.reason)]
     try:
         refuse_uncanonical(spec.values)
     except CanonicalError as why:

@@ -185,6 +185,14 @@ class PollOutcome(Word):
     FIELD = PollFailure.FIELD.value, PollFailure.FIELD.sentence
 
 
+class AdoptWay(Word):
+    """How a key path of a device's own change can become the fleet's."""
+
+    OWN = "own", "the release opens it: it becomes a value of the device's own"
+    RELEASE = "release", "the release does not open it: it needs a new release"
+    REFUSED = "refused", "it cannot be taken over"
+
+
 class ActOutcome(Word):
     """What became of an act on one device."""
 

@@ -28,6 +28,7 @@ from pyv_fleet.engine.desired import DesiredOrders
 from pyv_fleet.engine.desk import Addresses, Desk
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
+from pyv_fleet.engine.drift_watch import DriftWatch
 from pyv_fleet.engine.enrolment import Enrolment
 from pyv_fleet.engine.errors import Conflict
 from pyv_fleet.engine.foreign import Foreign, unsettled
@@ -150,9 +151,9 @@ class Engine:
             intake=self.intake,
             devices=Devices(ground, goldens, self.polls),
             assignments=assignments,
-            groups=Groups(ground, goldens, self.alerting, audit),
+            groups=(groups := Groups(ground, goldens, self.alerting, audit)),
             quarantine=Quarantine(ground, self._revocation, assignments, audit),
-            drift=Drift(ground, goldens, requests, audit),
+            drift=Drift(ground, goldens, requests, self.orders, assignments, groups, audit),
             policies=Policies(ground, audit),
             channels=Channels(ground, self.orders, self.paces, audit),
             tokens=self.tokens,
@@ -194,6 +195,7 @@ class Engine:
         )
 
     def _tell_each_other(self) -> None:
+        self.drift_watch = DriftWatch(self._ground, self.alerting)
         #: found while orders were held
         self._foreign: list[DirectiveRecord] = []
         self.orders.publish_with(self.publishing.pending)
@@ -332,6 +334,7 @@ class Engine:
             Sweep("alerts", 1.0, self._watch),
             Sweep("alerts of updates", 30.0, self.alert_watch.look_at_updates),
             Sweep("notifications", 1.0, self.outlets.notifier.tick),
+            Sweep("drift", 30.0, self.drift_watch.look),
             Sweep("renew", DAY_SECONDS, renew, at_once=True),
             Sweep("refresh", 3600.0, self.sweeps.refresh),
             Sweep("behind", 10.0, self._resolve_behind),

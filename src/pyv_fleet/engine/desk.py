@@ -18,15 +18,11 @@ from pyv_fleet.core.views import (
     AuditView,
     ChannelBody,
     ChannelView,
-    DeviceDrift,
-    DeviceOutcome,
     DeviceView,
-    DriftView,
     FleetView,
     Page,
     PlanView,
     ReleaseView,
-    RemediateBody,
     RollbackSpec,
     RolloutSpec,
     RolloutVerb,
@@ -44,6 +40,7 @@ from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.catching_up import CatchingUp
 from pyv_fleet.engine.deliveries import Deliveries
 from pyv_fleet.engine.desired import Desired
+from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
 from pyv_fleet.engine.groups import Groups
 from pyv_fleet.engine.history import History
@@ -131,6 +128,11 @@ class Desk:
         return self._parts.deliveries
 
     @property
+    def drifts(self) -> Drift:
+        """Drift and lag: in sums, ignored, adopted."""
+        return self._parts.drift
+
+    @property
     def policies(self) -> Policies:
         """Policies: how releases reach a channel."""
         return self._parts.policies
@@ -211,23 +213,11 @@ class Desk:
         """One; NotFound."""
         return await self._parts.devices.get(device_id)
 
-    async def drift(self) -> list[DriftView]:
-        """Every device that drifted."""
-        return await self._parts.devices.drifted()
-
-    async def drift_of(self, device_id: str) -> DeviceDrift:
-        """One device's drift by key path; NotFound."""
-        return await self._parts.drift.of(device_id)
-
     async def request(self, device_id: str, verb: Verb, args: dict[str, Any], actor: str) -> Response:
         """What the device answers within 10 s. NotFound, Unavailable, TimedOut."""
         if verb not in ASKED_BY_PEOPLE:
             raise Invalid("not asked this way", f"verb {verb.value}: use POST /v1/drift/remediate")
         return await self._parts.requests.ask(device_id, verb, args, actor)
-
-    async def remediate(self, body: RemediateBody, actor: str) -> tuple[DeviceOutcome, ...]:
-        """Have the applied config written over the live one."""
-        return await self._parts.drift.remediate(body, actor)
 
     async def accept_report(self, device_id: str, raw: bytes) -> None:
         """A report over HTTP, stored when this returns; Invalid."""
@@ -372,6 +362,11 @@ class Desk:
         return await self._parts.revocation.valid(device_id, serial, presented)
 
     # --- the article's, alerts, audit ---
+
+    @property
+    def article_not_raised(self) -> Mapping[str, int]:
+        """Alerts of the article's script that were none, since the start, by name."""
+        return self._parts.article.not_raised
 
     async def golden_hash(self, device_id: str) -> str | None:
         """64 hex, or none while it is unknown."""

@@ -28,7 +28,7 @@ from pyv_fleet.engine.polls import Polls
 from pyv_fleet.store import status
 from pyv_fleet.store.status import Filter, Known, StatusRecord
 from pyvorin_edge.config.layers import leaves
-from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Standing
+from pyvorin_edge.vocabulary import Connectivity, HealthStatus
 
 MS_MAX = 253_402_300_799_000
 """The last millisecond of the year 9999: a device's clock may say anything."""
@@ -65,11 +65,6 @@ class Devices:
             found = await status.find(connection, wanted)
             look = await self._goldens.look_at(connection, found, self._ground.clock())
         return [self._view(known, look) for known in found]
-
-    async def drifted(self) -> list[DriftView]:
-        """Drift of every device that drifted, also those that lag besides."""
-        wanted = Filter(standings=(Standing.DRIFTED, Standing.BOTH))
-        return [view.drift for view in await self.every(wanted)]
 
     async def snapshot(self) -> SnapshotView:
         """The article's FleetSnapshot, from what devices report."""
@@ -127,17 +122,20 @@ def drift_view(known: Known, look: Look) -> DriftView:
     """Drift as the device says it, lag as the controller sees it."""
     device, said = known
     target = look.target(known)
+    lag = look.lag(known, target)
     return DriftView(
         device_id=device.device_id,
         standing=look.standing(known, target),
         kinds=said.drift_kinds,
-        lag=look.lag(known, target),
+        lag=lag,
         golden_hash=look.golden_hash(target),
         applied_hash=said.applied_hash,
         live_hash=said.live_hash,
         paths=said.drift_paths,
         more=said.drift_more,
         since=_device_time(said.drift_since),
+        told_at=None if lag is None or target is None else rfc3339(look.told_at(known, target)),
+        said_at=rfc3339_or_none(said.reported_at),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.drift_ignores import IgnoreRefused, joined, rules_in
 from pyv_fleet.core.group_layers import Layer, composed, joined_labels, ordered
 from pyv_fleet.core.groups import belongs
 from pyv_fleet.core.labels import LABELS_MAX
@@ -18,6 +19,7 @@ from pyv_fleet.engine.overlays import OverlayFits
 from pyv_fleet.store import groups
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.groups import GroupRecord, MemberRecord
+from pyvorin_edge.orders import OwnDriftTerms
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +79,11 @@ async def dressed(
     rows = await groups.of_device(connection, device.device_id)
     inside = [group for group in known if not group.leaving and belongs(group.spec, device.device_id, labels)]
     if not inside and not rows:
-        return Dressed(replace(device, labels=labels, overlay=overlay, own_labels=None, own_overlay=None, layers=None))
+        return Dressed(
+            replace(
+                device, labels=labels, overlay=overlay, own_labels=None, own_overlay=None, layers=None, drift_terms=None
+            )
+        )
     names = {group.name for group in inside}
     layers = {layer.group: layer for layer in device.layers or () if layer.group in names}
     for group in inside:
@@ -108,9 +114,15 @@ def with_values(device: DeviceRecord, group: GroupRecord, member: bool) -> Devic
 
 
 def with_labels(device: DeviceRecord, inside: Iterable[GroupRecord]) -> DeviceRecord:
-    """A device with the labels of the groups that it is in, and its own; its values stay."""
-    own = device.labels_of_its_own
-    return replace(device, labels=_labels(device.device_id, own, inside), own_labels=own)
+    """A device with the labels of the groups that it is in, and its own, and what they say about drift; its values
+    stay."""
+    own, groups_ = device.labels_of_its_own, list(inside)
+    return replace(
+        device,
+        labels=_labels(device.device_id, own, groups_),
+        own_labels=own,
+        drift_terms=_drift(device.device_id, groups_),
+    )
 
 
 def made_of(
@@ -118,7 +130,7 @@ def made_of(
     own_labels: dict[str, str],
     own_overlay: dict[str, Any],
     layers: Iterable[Layer],
-    inside: Iterable[GroupRecord],
+    inside: Sequence[GroupRecord],
 ) -> DeviceRecord:
     """The device, made of these parts."""
     laid = ordered(layers)
@@ -129,6 +141,7 @@ def made_of(
         layers=laid,
         labels=_labels(device.device_id, own_labels, inside),
         overlay=composed(laid, own_overlay),
+        drift_terms=_drift(device.device_id, inside),
     )
 
 
@@ -169,3 +182,11 @@ def _labels(device_id: str, own: Mapping[str, str], inside: Iterable[GroupRecord
         said = f"{device_id} would bear {len(labels)} labels with those of its groups, {LABELS_MAX} at most"
         raise Invalid("labels", said, (said,))
     return labels
+
+
+def _drift(device_id: str, inside: Iterable[GroupRecord]) -> OwnDriftTerms | None:
+    said = [(one.spec.priority, one.name, one.spec.drift) for one in inside]
+    try:
+        return joined((priority, name, terms.policy, rules_in(terms)) for priority, name, terms in said)
+    except IgnoreRefused as why:
+        raise Invalid("drift", f"{device_id}: {why}", why.errors) from None

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pyv_fleet.core.views import DeviceDrift, DeviceOutcome, DriftDiff, RemediateBody
+from msgspec.structs import replace
+
+from pyv_fleet.core.views import DeviceDrift, DeviceOutcome, DriftDiff, DriftReport, DriftView, RemediateBody
 from pyv_fleet.core.words import ActOutcome
+from pyv_fleet.engine.adopting import Adoptions
+from pyv_fleet.engine.assignments import Assignments
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.devices import drift_view
+from pyv_fleet.engine.drift_documents import Documents
+from pyv_fleet.engine.drift_ignores import DriftIgnores
+from pyv_fleet.engine.drift_report import DriftReports
+from pyv_fleet.engine.drift_sources import Sources
 from pyv_fleet.engine.errors import FleetError, NotFound
 from pyv_fleet.engine.goldens import Goldens
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.groups import Groups
+from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.requests import Requests
-from pyv_fleet.store import releases, status
+from pyv_fleet.store import status
 from pyv_fleet.store.status import Filter, Known
-from pyvorin_edge.config.formats import parse
-from pyvorin_edge.config.layers import render
-from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.config.layers import merge_patch
 from pyvorin_edge.config.redaction import redact, shown_at
 from pyvorin_edge.drift import differing_paths
 from pyvorin_edge.orders import Target
 from pyvorin_edge.vocabulary import ResponseOutcome, Standing, Verb
 
-SNAPSHOT_SECONDS: Final = 5.0
 AT_ONCE: Final = 100
 _DRIFTED: Final = (Standing.DRIFTED, Standing.BOTH)
 _ACTS: Final = {
@@ -37,7 +44,20 @@ _ACTS: Final = {
 class Drift:
     """Asks devices for what they run, and to go back to what was applied."""
 
-    def __init__(self, ground: Ground, goldens: Goldens, requests: Requests, audit: AuditLog) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        goldens: Goldens,
+        requests: Requests,
+        orders: Orders,
+        assignments: Assignments,
+        groups: Groups,
+        audit: AuditLog,
+    ) -> None:
+        self._documents = Documents(ground, requests)
+        self.ignores = DriftIgnores(ground, orders, groups, audit)
+        self.reports = DriftReports(ground, goldens)
+        self.adoptions = Adoptions(ground, goldens, self._documents, assignments, audit)
         self._ground = ground
         self._goldens = goldens
         self._requests = requests
@@ -50,10 +70,19 @@ class Drift:
             if known is None:
                 raise NotFound("no such device", f"{device_id!r} is not enrolled")
             look = await self._goldens.look_at(connection, [known], self._ground.clock())
-        golden = await self._golden_document(known, look.target(known))
-        live = None if golden is None else await self._live_document(device_id)
-        diffs = () if golden is None or live is None else diffs_between(golden, live, known.status.drift_paths)
-        return DeviceDrift(drift=drift_view(known, look), diffs=diffs)
+        return DeviceDrift(drift=drift_view(known, look), diffs=await self._diffs(known, look.target(known)))
+
+    async def every(self, channel: str | None = None, labels: Mapping[str, str] | None = None) -> list[DriftView]:
+        """Drift of every device that matches and drifted, also those that lag besides."""
+        wanted = Filter(channel=channel, labels=dict(labels or {}), standings=_DRIFTED)
+        async with self._ground.database.read() as connection:
+            found = await status.find(connection, wanted)
+            look = await self._goldens.look_at(connection, found, self._ground.clock())
+        return [drift_view(known, look) for known in found]
+
+    async def report(self, channel: str | None = None, labels: Mapping[str, str] | None = None) -> DriftReport:
+        """Drift and lag of the devices that match, in sums."""
+        return await self.reports.of(Filter(channel=channel, labels=dict(labels or {})))
 
     async def remediate(self, body: RemediateBody, actor: str) -> tuple[DeviceOutcome, ...]:
         """Ask each device named, or all that drifted; one outcome each, in order. NotFound for an unknown name."""
@@ -68,6 +97,21 @@ class Drift:
             )
         limit = asyncio.Semaphore(AT_ONCE)
         return tuple(await asyncio.gather(*(self._remediate(one, actor, limit) for one in known)))
+
+    async def _diffs(self, known: Known, target: Target | None) -> tuple[DriftDiff, ...]:
+        found = await self._documents.base(None if target is None else target.release)
+        live = None if found is None else await self._documents.live(known.device.device_id)
+        if found is None or live is None:
+            return ()
+        record, base = found
+        golden = redact(merge_patch(base, known.device.overlay))
+        applied = await self._documents.applied(known)
+        diffs = diffs_between(golden, applied, live.document, known.status.drift_paths)
+        async with self._ground.database.read() as connection:
+            sources = Sources(connection, known.device, record)
+            return tuple(
+                [one if one.golden is None else replace(one, source=await sources.of(one.pointer)) for one in diffs]
+            )
 
     async def _chosen(self, device_ids: Sequence[str]) -> list[Known]:
         async with self._ground.database.read() as connection:
@@ -93,34 +137,19 @@ class Drift:
         detail = answer.body.get("detail", answer.code.sentence if answer.code else "")
         return DeviceOutcome(device_id=device_id, outcome=outcome, detail=str(detail)[:500])
 
-    async def _golden_document(self, known: Known, target: Target | None) -> Any:
-        """What the live document should be, secrets redacted; none if it is unknown."""
-        if target is None:
-            return None
-        async with self._ground.database.read() as connection:
-            release = await releases.get(connection, target.release)
-            blob = None if release is None else await releases.get_blob(connection, release.config_sha256)
-        if release is None or blob is None:
-            return None
-        try:
-            return redact(parse(render(blob, release.format, known.device.overlay), release.format))
-        except ConfigError:
-            return None
 
-    async def _live_document(self, device_id: str) -> Any:
-        """What the device runs, as it redacted it; none if it does not say."""
-        try:
-            answer = await self._requests.ask(device_id, Verb.SNAPSHOT, {}, "controller", wait_seconds=SNAPSHOT_SECONDS)
-        except FleetError:
-            return None
-        found = answer.body.get("config")
-        return redact(found) if answer.outcome is ResponseOutcome.DONE and isinstance(found, dict) else None
+def diffs_between(golden: Any, applied: Any, live: Any, reported: Sequence[str]) -> tuple[DriftDiff, ...]:
+    """Where three redacted documents differ, and where the device says it drifted though redaction hides it.
 
-
-def diffs_between(golden: Any, live: Any, reported: Sequence[str]) -> tuple[DriftDiff, ...]:
-    """Where two redacted documents differ, and where the device says it drifted though redaction hides it."""
-    pointers = sorted({*differing_paths(golden, live), *reported})
+    `applied` none = not known.
+    """
+    lagging = () if applied is None else differing_paths(golden, applied)
     return tuple(
-        DriftDiff(pointer=pointer, golden=shown_at(golden, pointer), live=shown_at(live, pointer))
-        for pointer in pointers
+        DriftDiff(
+            pointer=pointer,
+            golden=shown_at(golden, pointer),
+            applied=shown_at(applied, pointer),
+            live=shown_at(live, pointer),
+        )
+        for pointer in sorted({*differing_paths(golden, live), *lagging, *reported})
     )

@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.lag import OVERDUE_SECONDS, golden_since, lag_kind
 from pyv_fleet.engine import statuses
 from pyv_fleet.engine.orders import directive_of
 from pyv_fleet.engine.releases import golden_hash_of
+from pyv_fleet.store import channels, releases
 from pyv_fleet.store import orders as directives
-from pyv_fleet.store import releases
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.status import Known, StatusRecord
 from pyvorin_edge import drift
@@ -21,8 +22,6 @@ from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName
 from pyvorin_edge.orders import EMPTY_OVERLAY, Assignment, Directive, Pin, Target, golden
 from pyvorin_edge.vocabulary import LagKind, Outcome, RuleKind, Standing
 
-OVERDUE_AFTER_MS: Final = 15 * 60 * 1000
-"""A device that could have taken a directive for so long, its spread aside, is late."""
 _FAILED: Final = frozenset({Outcome.FAILED, Outcome.REJECTED, Outcome.INCONCLUSIVE})
 
 
@@ -36,6 +35,10 @@ class Look:
     #: golden hash by (release, overlay digest)
     hashes: dict[tuple[str, str], str]
     now_ms: int
+    #: those of each channel that a device may still be within the deadline of, the newest first
+    recent: dict[str, tuple[Directive, ...]]
+    #: by channel
+    overdue_seconds: dict[str, int]
 
     def target(self, known: Known) -> Target | None:
         """Golden; none = unknown."""
@@ -55,10 +58,22 @@ class Look:
         """How a device lags; none if it does not, or golden is unknown."""
         if target is None or not drift.lags(committed_of(known.status), target):
             return None
-        if failed_at(known.status, target):
-            return LagKind.FAILED
-        since = self.directives[known.device.channel].issued_at + target.spread_seconds * 1000
-        return LagKind.OVERDUE if self.now_ms - since > OVERDUE_AFTER_MS else LagKind.PENDING
+        return lag_kind(
+            failed=failed_at(known.status, target),
+            waiting_for=known.status.waiting_for,
+            told_at=self.told_at(known, target),
+            spread_seconds=target.spread_seconds,
+            overdue_seconds=self.overdue_seconds.get(known.device.channel, OVERDUE_SECONDS),
+            now_ms=self.now_ms,
+        )
+
+    def told_at(self, known: Known, target: Target) -> int:
+        """Unix ms from which on the device was told to go to golden; no earlier than its deadline needs."""
+        device = known.device
+        held = frozenset(Digest(one) for one in statuses.held_by(known.status))
+        return golden_since(
+            device.device_id, self.recent.get(device.channel, ()), assignment_of(device), held, target
+        )  # fmt: skip
 
     def standing(self, known: Known, target: Target | None) -> Standing:
         """Drift as the device says, lag as the controller knows it."""
@@ -79,15 +94,15 @@ class Goldens:
 
     async def look(self, connection: AsyncConnection, overlays: dict[str, dict[str, Any]], now_ms: int) -> Look:
         """`overlays` by digest: those of the devices that will be asked about."""
-        current = {
-            channel: directive_of(record) for channel, record in (await directives.current_all(connection)).items()
-        }
+        terms = {record.name: record.overdue_seconds for record in await channels.every(connection)}
+        recent = {name: await _recent(connection, name, now_ms - after * 1000) for name, after in terms.items()}
+        current = {channel: found[0] for channel, found in recent.items() if found}
         every = await releases.every(connection)
         for digest in {rule.release for directive in current.values() for rule in directive.rules}:
             for overlay_digest, overlay in overlays.items():
                 await self._learn(connection, digest, overlay_digest, overlay)
         versions = {record.digest: record.version for record in every}
-        return Look(current, versions, self._hashes, now_ms)
+        return Look(current, versions, self._hashes, now_ms, recent, terms)
 
     async def look_at(self, connection: AsyncConnection, known: list[Known], now_ms: int) -> Look:
         """A look for these devices."""
@@ -116,6 +131,10 @@ class Goldens:
             self._hashes[release, overlay_digest] = found
 
 
+async def _recent(connection: AsyncConnection, channel: str, since_ms: int) -> tuple[Directive, ...]:
+    return tuple([directive_of(record) for record in await directives.recent(connection, channel, since_ms)])
+
+
 def committed_of(status: StatusRecord) -> Target | None:
     """What last proved itself on the device, as far as it said."""
     if status.committed_release is None:
@@ -141,7 +160,8 @@ def assignment_of(device: DeviceRecord) -> Assignment:
         device_id=DeviceId(device.device_id),
         number=device.number,
         channel=ChannelName(device.channel),
-        issued_at=0,
+        # numbers are times, unless two were made in one millisecond
+        issued_at=device.number,
         issued_by="",
         min_generation=device.min_generation,
         labels=device.labels,

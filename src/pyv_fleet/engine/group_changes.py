@@ -108,7 +108,7 @@ def _record(name: str, known: GroupRecord | None, spec: GroupSpec, given: list[i
         nothing = known is None and not spec.values
         revision = before.revision if back else 0 if nothing else highest + 1
     labels_revision = 0 if known is None else known.labels_revision
-    if known is None or (known.spec.labels, known.spec.priority) != (spec.labels, spec.priority):
+    if known is None or _at_once(known.spec) != _at_once(spec):
         labels_revision += 1
     return GroupRecord(
         name=name,
@@ -129,6 +129,11 @@ def _record(name: str, known: GroupRecord | None, spec: GroupSpec, given: list[i
 def _values_of(values: dict[str, Any], priority: int | None) -> str:
     """To compare by: in Python `1`, `1.0` and `True` are equal, in a config they are not."""
     return etag_of((values, priority))
+
+
+def _at_once(spec: GroupSpec) -> tuple[object, ...]:
+    """What members get with their labels, at once."""
+    return spec.labels, spec.drift, spec.priority
 
 
 def stepping(record: GroupRecord) -> GroupRecord:

@@ -58,7 +58,7 @@ class GroupSteps:
             await self._orders.publish_pending()
 
     async def _label_some(self, name: str) -> bool:
-        """Label some members anew whose labels are older than the group's; whether there may be more."""
+        """Label some members anew whose labels or drift terms are older than the group's; whether there may be more."""
         async with self._ground.database.begin() as connection:
             group = await groups.get(connection, name)
             if group is None:
@@ -69,7 +69,7 @@ class GroupSteps:
             for device_id, device in found.items():
                 mine = await groups.of_device(connection, device_id)
                 after = with_labels(device, [every[one] for one, row in mine.items() if row.member])
-                if after.labels != device.labels:
+                if (after.labels, after.drift_terms) != (device.labels, device.drift_terms):
                     await self._orders.issue_assignment(connection, after, actor=ACTOR)
                 elif after != device:
                     await devices.save(connection, after)

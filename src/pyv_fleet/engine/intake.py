@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.healing import DRIFTED
 from pyv_fleet.core.hearing import Position, hear_beat, hear_report
 from pyv_fleet.core.words import AlertName, Hearing
 from pyv_fleet.engine import statuses
@@ -23,6 +24,7 @@ from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.presence import Presences, Session
 from pyv_fleet.engine.words_in import Polled, Word, parse_report, parse_word
 from pyv_fleet.link.interface import HERE_TOPIC, Incoming, NoLink, Publisher
+from pyv_fleet.store import alerts
 from pyv_fleet.store import status as statuses_stored
 from pyv_fleet.store.status import Known, StatusRecord
 from pyvorin_edge.report import Beat, Presence, Report
@@ -292,18 +294,20 @@ class Intake:
             await self._alerting.raise_alert(
                 connection, AlertName.CLONE_OR_RESTORED, detail=detail, device_id=device_id
             )
-        for device_id in batch.reports:
-            await self._drift(connection, batch.before[device_id], batch.known[device_id].status)
+        said = [(batch.before[device_id], batch.known[device_id].status) for device_id in batch.reports]
+        await self._drift(connection, said)
 
-    async def _drift(self, connection: AsyncConnection, before: StatusRecord, after: StatusRecord) -> None:
-        """One open alert a device, raised and resolved as its reports say (PROTOCOL 7)."""
-        drifted = after.standing in (Standing.DRIFTED, Standing.BOTH)
-        if drifted and (before.standing, before.drift_paths) != (after.standing, after.drift_paths):
-            await self._alerting.raise_alert(
-                connection, AlertName.CONFIG_DRIFT, detail=_drift_detail(after), device_id=after.device_id
-            )
-        elif not drifted and after.standing is not Standing.UNKNOWN and before.standing is not after.standing:
-            await self._alerting.resolve(connection, AlertName.CONFIG_DRIFT, after.device_id)
+    async def _drift(self, connection: AsyncConnection, said: Sequence[tuple[StatusRecord, StatusRecord]]) -> None:
+        """One open alert a device, raised and resolved as its reports say (PROTOCOL 7). Words that are there are
+        compared; the store is asked only where one changed."""
+        over = [after.device_id for before, after in said if _may_end(before, after)]
+        for device_id in sorted(await alerts.open_among(connection, AlertName.CONFIG_DRIFT, over)):
+            await self._alerting.resolve(connection, AlertName.CONFIG_DRIFT, device_id)
+        for before, after in said:
+            if _begins(before, after):
+                await self._alerting.raise_alert(
+                    connection, AlertName.CONFIG_DRIFT, detail=_drift_detail(after), device_id=after.device_id
+                )
 
     def _tell_stored(self, batch: _Batch) -> None:
         for observer in self.stored_observers:
@@ -321,6 +325,16 @@ class Intake:
                 await observer(heard)
             except Exception:
                 log.exception("an observer failed on %d reports", len(heard))
+
+
+def _begins(before: StatusRecord, after: StatusRecord) -> bool:
+    changed = (before.standing, before.drift_paths) != (after.standing, after.drift_paths)
+    return changed and after.standing in DRIFTED
+
+
+def _may_end(before: StatusRecord, after: StatusRecord) -> bool:
+    changed = before.standing is not after.standing
+    return changed and after.standing not in DRIFTED and after.standing is not Standing.UNKNOWN
 
 
 def _drift_detail(status: StatusRecord) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.catching_up import Behind, behind_of
+from pyv_fleet.core.drift_ignores import ordered, rules_of
 from pyv_fleet.core.recovery import REPORTED_AHEAD_MAX_MS
 from pyv_fleet.engine.bell import channel_name, device_name
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, Unavailable
@@ -30,7 +31,7 @@ from pyvorin_edge import orders
 from pyvorin_edge.cadence import fleet_reconnect_seconds
 from pyvorin_edge.envelope import open_envelope
 from pyvorin_edge.identity import ChannelName, DeviceId, Digest, FleetName
-from pyvorin_edge.orders import Assignment, Directive, DriftTerms, Ignored, Pace, Request, Rule
+from pyvorin_edge.orders import Assignment, Directive, DriftTerms, Pace, Request, Rule
 from pyvorin_edge.turns import crit_of
 from pyvorin_edge.vocabulary import Role, RuleKind, Verb
 
@@ -152,6 +153,7 @@ class Orders:
             pin=None if device.pin is None else msgspec.convert(device.pin, orders.Pin),
             turn=turn,
             tz=device.tz,
+            drift=device.drift_terms,
             issued_at=issued_at,
             issued_by=actor[:TEXT_MAX],
         )
@@ -328,8 +330,7 @@ async def pace_of(connection: AsyncConnection, terms: ChannelRecord) -> Pace:
 
 def drift_terms_of(terms: ChannelRecord, now_ms: int) -> DriftTerms:
     """The channel's drift policy; what is ignored only until its end."""
-    ignored = tuple(msgspec.convert(one, Ignored) for one in terms.drift_ignore)
-    return DriftTerms(policy=terms.drift_policy, ignore=tuple(one for one in ignored if one.until > now_ms))
+    return DriftTerms(policy=terms.drift_policy, ignore=ordered(rules_of(terms.drift_ignore), now_ms))
 
 
 def directive_of(record: DirectiveRecord) -> Directive:

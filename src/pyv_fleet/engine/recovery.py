@@ -264,6 +264,7 @@ def _device(record: DeviceRecord, found: FoundAssignment, now_ms: int) -> Device
         # whether it was used is not known: it counts until the device says so
         holds_turn=record.holds_turn or order.turn is not None,
         tz=order.tz,
+        drift_terms=order.drift,
         min_generation=order.min_generation,
         epoch=order.epoch,
         number=order.number,

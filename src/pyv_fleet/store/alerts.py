@@ -70,6 +70,15 @@ async def resolved_since(connection: AsyncConnection, since_ms: int) -> list[Ale
     return await many(connection, select(alerts).where(over).order_by(alerts.c.id), AlertRecord)
 
 
+async def open_among(connection: AsyncConnection, name: str, subjects: Iterable[str]) -> set[str]:
+    """Which of these an alert of that name holds about."""
+    found: set[str] = set()
+    for some in chunks(subjects):
+        this = (alerts.c.name == name) & alerts.c.subject.in_(some) & (alerts.c.state == AlertState.FIRING.value)
+        found |= {str(subject) for (subject,) in await connection.execute(select(alerts.c.subject).where(this))}
+    return found
+
+
 async def count_open(connection: AsyncConnection) -> dict[str, int]:
     """How many alerts hold, by name."""
     query = select(alerts.c.name, func.count()).where(alerts.c.state == AlertState.FIRING.value).group_by(alerts.c.name)

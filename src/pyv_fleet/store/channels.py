@@ -26,6 +26,7 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_seconds: int = 60
     settle_seconds: int = 10
     download_bytes_per_second: int = 0
+    overdue_seconds: int = 900
     policy: str | None = None
     freezes: list[dict[str, Any]] = []
     hold_outs: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from pyv_fleet.core.group_layers import Layer
 from pyv_fleet.store.records import changed, chunks, many, one, values_of
 from pyv_fleet.store.schema import device_labels, device_status, devices
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import EMPTY_OVERLAY, Grant
+from pyvorin_edge.orders import EMPTY_OVERLAY, Grant, OwnDriftTerms
 from pyvorin_edge.vocabulary import Connectivity
 
 
@@ -48,6 +48,8 @@ class DeviceRecord(msgspec.Struct, frozen=True, kw_only=True):
     turn: dict[str, Any] | None = None
     #: whether it may begin by a turn still, or be at work by it: one taken back counts until it said that it heard so
     holds_turn: bool = False
+    #: what its groups say about drift; none = nothing
+    drift_terms: OwnDriftTerms | None = None
 
     @property
     def labels_of_its_own(self) -> dict[str, str]:

@@ -103,6 +103,15 @@ async def of_device(connection: AsyncConnection, device_id: str) -> dict[str, Me
     return {record.group_name: record for record in await many(connection, query, MemberRecord)}
 
 
+async def memberships(connection: AsyncConnection) -> dict[str, tuple[str, ...]]:
+    """The names of the groups that each device is in, by device id."""
+    query = select(group_members.c.device_id, group_members.c.group_name).where(group_members.c.member)
+    found: dict[str, tuple[str, ...]] = {}
+    for device_id, name in await connection.execute(query.order_by(group_members.c.group_name)):
+        found[str(device_id)] = (*found.get(str(device_id), ()), str(name))
+    return found
+
+
 async def find_members(
     connection: AsyncConnection, name: str, after: str | None, limit: int
 ) -> tuple[list[MemberRecord], bool, int]:

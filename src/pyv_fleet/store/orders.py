@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from pyv_fleet.store.records import add, many, one
 from pyv_fleet.store.schema import directives
 from pyvorin_edge.orders import Rule
+
+#: of a channel within one deadline; a rollout makes one a wave
+RECENT_MAX: Final = 100
 
 
 class DirectiveRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +68,18 @@ async def history(connection: AsyncConnection, channel: str, limit: int) -> list
         .limit(limit)
     )
     return await many(connection, query, DirectiveRecord)
+
+
+async def recent(connection: AsyncConnection, channel: str, since_ms: int) -> list[DirectiveRecord]:
+    """A channel's directives, newest first: those issued since then, and the one that stood at that time."""
+    mine = (
+        select(directives)
+        .where(directives.c.channel == channel)
+        .order_by(directives.c.epoch.desc(), directives.c.generation.desc())
+    )
+    newer = await many(connection, mine.where(directives.c.issued_at > since_ms).limit(RECENT_MAX), DirectiveRecord)
+    stood = await many(connection, mine.where(directives.c.issued_at <= since_ms).limit(1), DirectiveRecord)
+    return [*newer, *stood]
 
 
 async def put(connection: AsyncConnection, record: DirectiveRecord) -> None:

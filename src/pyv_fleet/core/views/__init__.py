@@ -16,6 +16,9 @@ from pyv_fleet.core.views.analysis import AnalysisView, MeasureView
 from pyv_fleet.core.views.assignments import AssignmentView, DevicePatch, DeviceVerb, PinBody, PinView
 from pyv_fleet.core.views.channels import ChannelBody, ChannelVerb, ChannelView, RuleView
 from pyv_fleet.core.views.devices import (
+    AdoptBody,
+    AdoptedView,
+    AdoptionView,
     DeviceDrift,
     DeviceOutcome,
     DeviceView,
@@ -23,9 +26,19 @@ from pyv_fleet.core.views.devices import (
     DriftView,
     RemediateBody,
     ResultView,
+    ValueSource,
 )
+from pyv_fleet.core.views.drift import DriftCount, DriftReport, IgnoreBody, IgnoredView, UnignoreBody
 from pyv_fleet.core.views.fleet import AttentionView, FleetStatus, FleetView, SnapshotDevice, SnapshotView
-from pyv_fleet.core.views.groups import GroupBody, GroupMemberView, GroupSpec, GroupVerb, GroupView
+from pyv_fleet.core.views.groups import (
+    GroupBody,
+    GroupDrift,
+    GroupIgnore,
+    GroupMemberView,
+    GroupSpec,
+    GroupVerb,
+    GroupView,
+)
 from pyv_fleet.core.views.history import HistoryPage, HistoryView
 from pyv_fleet.core.views.page import Page, Problem, Reason
 from pyv_fleet.core.views.parcels import ParcelOrder
@@ -62,6 +75,9 @@ from pyv_fleet.core.views.rollouts import (
 from pyv_fleet.core.views.tokens import TokenMade, TokenSpec
 
 __all__ = [
+    "AdoptBody",
+    "AdoptedView",
+    "AdoptionView",
     "AlertRuleBody",
     "AlertRuleView",
     "AlertVerb",
@@ -82,17 +98,23 @@ __all__ = [
     "DeviceVerb",
     "DeviceView",
     "DiffView",
+    "DriftCount",
     "DriftDiff",
+    "DriftReport",
     "DriftView",
     "FleetStatus",
     "FleetView",
     "GroupBody",
+    "GroupDrift",
+    "GroupIgnore",
     "GroupMemberView",
     "GroupSpec",
     "GroupVerb",
     "GroupView",
     "HistoryPage",
     "HistoryView",
+    "IgnoreBody",
+    "IgnoredView",
     "MeasureView",
     "Page",
     "ParcelOrder",
@@ -129,6 +151,8 @@ __all__ = [
     "SnapshotView",
     "TokenMade",
     "TokenSpec",
+    "UnignoreBody",
+    "ValueSource",
     "WaveView",
     "YankBody",
     "YankView",

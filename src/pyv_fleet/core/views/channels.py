@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.lag import OVERDUE_SECONDS
 from pyv_fleet.core.policy import Freeze, Herd, HoldOut
 from pyv_fleet.core.views.page import Reason
 from pyvorin_edge.orders import BytesPerSecond, Window
@@ -34,6 +35,8 @@ class ChannelBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     settle_seconds: Annotated[int, Meta(ge=0, le=3_600)] = 10
     #: the most that each device's downloads of bundles take; 0 = no limit
     download_bytes_per_second: BytesPerSecond = 0
+    #: a device that was told so long ago to take a release, and does not wait as it was told to, is late
+    overdue_seconds: Annotated[int, Meta(ge=60, le=2_592_000)] = OVERDUE_SECONDS
     #: when its devices may activate and download, in each device's own time zone; none = always
     window: Window | None = None
     #: the policy of its rollouts; none = the built-in one

@@ -10,7 +10,7 @@ import msgspec
 from pyv_fleet.core.polling import PolledView
 from pyv_fleet.core.views.assignments import PinView
 from pyv_fleet.core.views.page import Reason
-from pyv_fleet.core.words import ActOutcome
+from pyv_fleet.core.words import ActOutcome, AdoptWay
 from pyvorin_edge.vocabulary import Connectivity, DriftKind, HealthStatus, LagKind, Outcome, Phase, Standing, WaitingFor
 
 
@@ -39,6 +39,10 @@ class DriftView(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     more: int
     since: dt.datetime | None
+    #: when a device that lags was told what it should run
+    told_at: dt.datetime | None = None
+    #: when the device last said how it stands; none = never
+    said_at: dt.datetime | None = None
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +80,30 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     attention: tuple[str, ...] = ()
 
 
+class ValueSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Which layer gave a golden value, and who set it when; none = not known."""
+
+    #: `release VERSION`, `group NAME` or `device`
+    layer: str
+    set_by: str | None = None
+    set_at: dt.datetime | None = None
+    reason: str | None = None
+    #: git commit of the release's files
+    commit: str | None = None
+
+
 class DriftDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """Golden against live by key path, secrets redacted; `golden` or `live` absent where the key is not there."""
+    """Golden, last applied and live by key path, secrets redacted; null where the key is not there, or not known.
+
+    Live against applied is drift, applied against golden is lag.
+    """
 
     pointer: str
     golden: Any = None
+    applied: Any = None
     live: Any = None
+    #: of the golden value; none = golden has no such key
+    source: ValueSource | None = None
 
 
 class DeviceDrift(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +111,49 @@ class DeviceDrift(msgspec.Struct, frozen=True, kw_only=True):
 
     drift: DriftView
     diffs: tuple[DriftDiff, ...] = ()
+
+
+class AdoptBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /v1/devices/{id}/drift/adopt: take over what the release opens, as the device's own values."""
+
+    reason: Reason
+    #: of the change that was looked at; 409 if the device's file is another by now
+    live_hash: str
+    #: go on though some key paths cannot be taken over: the device then writes over them
+    partly: bool = False
+
+
+class AdoptedView(msgspec.Struct, frozen=True, kw_only=True):
+    """One key path of a device's own change."""
+
+    pointer: str
+    way: AdoptWay
+    #: why it is refused; blank if it is not
+    why: str
+    golden: Any = None
+    live: Any = None
+
+
+class AdoptionView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device's own change would be as the fleet's."""
+
+    device_id: str
+    channel: str
+    #: of its assignment
+    number: int
+    live_hash: str
+    #: what it runs: digest and version
+    release: str
+    version: str
+    keys: tuple[AdoptedView, ...]
+    #: the device's own values with what the release opens
+    own: dict[str, Any]
+    #: what a new release must change: a merge patch on the release's config
+    patch: dict[str, Any]
+    #: with all of it done the device is in step
+    whole: bool
+    #: its own values were set
+    applied: bool = False
 
 
 class RemediateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

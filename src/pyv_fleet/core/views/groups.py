@@ -8,10 +8,31 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from pyv_fleet.core.policy import Moment
 from pyv_fleet.core.views.page import Reason
 from pyv_fleet.core.words import GroupState, MemberStanding
+from pyvorin_edge.vocabulary import DriftPolicy
 
 GroupName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$(?!\n)")]
+
+
+class GroupIgnore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key path whose drift is not counted on a group's devices."""
+
+    pointer: Annotated[str, Meta(min_length=1, max_length=256)]
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+    until: Moment
+    set_by: str = ""
+    set_at: Moment | None = None
+
+
+class GroupDrift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a group's devices do about drift."""
+
+    #: before the channel's; none = as the channel, or a group of lower priority, says
+    policy: DriftPolicy | None = None
+    #: beside what the channel and other groups ignore
+    ignore: Annotated[tuple[GroupIgnore, ...], Meta(max_length=32)] = ()
 
 
 class GroupSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -27,6 +48,8 @@ class GroupSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     values: dict[str, Any] = {}
     #: that each member bears beside its own
     labels: dict[str, str] = {}
+    #: that members obey beside their channel's
+    drift: GroupDrift = GroupDrift()
     #: members that get changed values first
     canary: Annotated[int, Meta(ge=1, le=10_000)] = 1
     #: and how many in each step after that

@@ -48,6 +48,7 @@ devices: Final = Table(
     Column("layers", JSON(none_as_null=True), nullable=True),  # the values of groups, as it was given them
     Column("turn", JSON(none_as_null=True), nullable=True),  # the last {release, attempt, at, over}
     Column("holds_turn", Boolean, nullable=False, server_default=false(), index=True),  # it may still use one
+    Column("drift_terms", JSON(none_as_null=True), nullable=True),  # what its groups say about drift; none = nothing
 )
 
 device_labels: Final = Table(  # devices.labels again, to be searched by

@@ -55,6 +55,7 @@ channels: Final = Table(
     Column("keepalive_seconds", Integer, nullable=False),
     Column("settle_seconds", Integer, nullable=False),
     Column("download_bytes_per_second", Integer, nullable=False, server_default="0"),
+    Column("overdue_seconds", Integer, nullable=False, server_default="900"),  # a device that lags so long is late
     Column("policy", String(64), nullable=True),  # of its rollouts; none = the built-in one
     Column("freezes", JSON, nullable=False, server_default="[]"),
     Column("hold_outs", JSON, nullable=False, server_default="[]"),  # releases as digests

@@ -35,6 +35,14 @@ def test_scraping_often_costs_no_more_than_scraping_once() -> None:
     assert first <= 8
 
 
+def test_drift_and_lag_are_counted_by_channel_and_kind() -> None:
+    text = BROWSER("GET", "/metrics").text
+    assert 'pyvorin_fleet_standing{channel="stable",standing="both"} 1.0' in text
+    assert 'pyvorin_fleet_lag{channel="stable",kind="overdue"} 1.0' in text
+    assert 'pyvorin_fleet_drift{kind="edited"} 1.0' in text
+    assert 'pyvorin_fleet_alerts_not_raised_total{name="config_drift"} 0.0' in text
+
+
 def test_polls_are_counted_by_how_they_went() -> None:
     text = BROWSER("GET", "/metrics").text
     assert 'pyvorin_fleet_polls_total{outcome="timeout"} 0.0' in text
