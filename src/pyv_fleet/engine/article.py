@@ -146,12 +146,20 @@ class ArticleHttp:
             self.not_raised[name] += 1
             return
         async with self._ground.database.begin() as connection:
-            if await status.get(connection, device_id) is None:
+            known = await status.get(connection, device_id)
+            if known is None:
                 raise NotFound("no such device", device_id)
-            detail = (
-                f"said by the device; its config hash is {config_hash[:64]}" if config_hash else "said by the device"
-            )
+            detail = _detail(name, config_hash, known.status.applied_hash)
             await self._alerting.raise_alert(connection, name, detail=detail, device_id=device_id, verified=verified)
+
+
+def _detail(name: str, config_hash: str, applied_hash: str | None) -> str:
+    """What a person should know of a script's alert: a late device has the hash of what it last applied."""
+    if name == AlertName.CONFIG_DRIFT and config_hash == applied_hash:
+        return "said by the device's script; nobody edited it: it lags, its hash is of what it last applied"
+    if name == AlertName.CONFIG_DRIFT and not config_hash:
+        return "said by the device's script, which could not make a hash of its config"
+    return f"said by the device; its config hash is {config_hash[:64]}" if config_hash else "said by the device"
 
 
 def _whole(directive: DirectiveRecord) -> Rule | None:

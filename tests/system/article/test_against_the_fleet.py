@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import tomllib
 import types
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,20 @@ def test_its_drift_script_raises_no_false_alert_while_the_controller_is_away(dem
     assert unverified(demo, agent) == []
 
 
+def test_its_drift_script_raises_nothing_where_only_the_golden_hash_could_not_be_had(
+    demo: Demo, tmp_path: Path
+) -> None:
+    """A controller that was away for its first request and back for its second; and a device that nobody enrolled."""
+    agent = demo.agents[2]
+    (tmp_path / "drift_lib.py").write_text(article.text("drift_lib.py"))
+    before = not_raised(demo)
+    run_drift_script(agent, demo.facts["page"], tmp_path, golden="http://127.0.0.1:9/v1/golden-hash")
+    (tmp_path / "nobody").write_text("FLEET-000000000000")
+    run_drift_script(agent, demo.facts["page"], tmp_path, device_id=tmp_path / "nobody")
+    until(lambda: not_raised(demo) == before + 2, within=10, what="both are counted")
+    assert unverified(demo, agent) == []
+
+
 def test_its_listeners_understand_our_controllers_messages(
     demo: Demo, tmp_path: Path, heard: queue.Queue[tuple[str, bytes, bool]]
 ) -> None:
@@ -165,17 +180,28 @@ def heard(demo: Demo, tmp_path: Path) -> Iterator[queue.Queue[tuple[str, bytes, 
     client.loop_stop()
 
 
-def run_drift_script(agent: Agent, page: str, folder: Path) -> None:
-    """The article's cron job, once, with bash and curl."""
+def run_drift_script(
+    agent: Agent, page: str, folder: Path, *, golden: str | None = None, device_id: Path | None = None
+) -> None:
+    """The article's cron job, once, with bash and curl. `golden`: where it asks for the golden hash, if elsewhere."""
     script = folder / "drift-check.sh"
     places = {
-        "/opt/pyvorin-edge/device_id": str(agent.state_dir / "device_id"),
+        "https://fleet.pyvorin.com/v1/golden-hash": golden or f"{page}v1/golden-hash",
+        "/opt/pyvorin-edge/device_id": str(device_id or agent.state_dir / "device_id"),
         "/home/pi/pyvorin-edge/config.toml": str(agent.config),
         "https://fleet.pyvorin.com/": page,
     }
     script.write_text(article.text("drift-check.sh", places))
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
     subprocess.run(["bash", str(script)], env=environment, timeout=30, capture_output=True, check=False)
+
+
+def not_raised(demo: Demo) -> float:
+    """How many of the script's alerts the controller counted and did not raise."""
+    with urllib.request.urlopen(f"{demo.facts['page']}metrics", timeout=10) as answer:
+        text: str = answer.read().decode()
+    line = next(one for one in text.splitlines() if one.startswith("pyvorin_fleet_alerts_not_raised_total{"))
+    return float(line.rpartition(" ")[2])
 
 
 def unverified(demo: Demo, agent: Agent) -> list[dict[str, Any]]:

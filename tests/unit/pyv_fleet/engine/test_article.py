@@ -95,6 +95,28 @@ def test_alerts_are_raised_once_counted_when_they_are_none_and_refused_when_odd(
     play(tmp_path, scene)
 
 
+def test_a_late_device_and_one_that_cannot_read_its_config_are_told_apart(tmp_path: Path) -> None:
+    async def scene(place: Bench) -> None:
+        one = await place.desk.release(await place.release("1.0"))
+        await place.order(one.digest)
+        await place.heard(committed(one.digest, one.golden_hash, seq=1))
+        await place.order((await place.desk.release(await place.release("1.1", OTHER))).digest)
+        await place.desk.article_alert("dev-a", "config_drift", one.golden_hash, False)
+        assert (await place.desk.alerting.page(None, 9)).items == (), "pending within its deadline"
+        assert place.desk.article_not_raised == {"config_drift": 1}
+        place.time.forward(3600)
+        for config_hash, expected in (
+            (one.golden_hash, "it lags"),
+            ("", "could not make a hash"),
+            ("f" * 64, "f" * 64),
+        ):
+            await place.desk.article_alert("dev-a", "config_drift", config_hash, False)
+            (alert,) = (await place.desk.alerting.page(None, 9)).items
+            assert expected in alert.detail
+
+    play(tmp_path, scene)
+
+
 def test_a_release_of_the_whole_channel_is_broadcast_once_and_a_rollback_commanded_once(tmp_path: Path) -> None:
     async def scene(place: Bench) -> None:
         one, two = Digest(await place.release("1.0")), Digest(await place.release("1.1", OTHER))
