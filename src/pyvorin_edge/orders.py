@@ -296,18 +296,13 @@ def golden(
     if not meets_minimum(directive, assignment):
         return None
     overlay = overlay_digest(assignment.overlay)
-    if assignment.pin is not None:
-        pin = assignment.pin
+    if (pin := assignment.pin) is not None:
         return Target(release=pin.release, overlay=overlay, attempt=pin.attempt, kind=pin.kind)
     rule = matching_rule(device_id, directive, assignment, held)
     return Target(
-        release=rule.release,
-        overlay=overlay,
-        attempt=rule.attempt,
-        kind=rule.kind,
-        spread_seconds=rule.spread_seconds,
-        turn=rule.turn,
-    )
+        release=rule.release, overlay=overlay, attempt=rule.attempt, kind=rule.kind,
+        spread_seconds=rule.spread_seconds, turn=rule.turn,
+    )  # fmt: skip
 
 
 def matching_rule(device_id: str, directive: Directive, assignment: Assignment, held: frozenset[Digest]) -> Rule:
