@@ -60,11 +60,12 @@ from pyvorin_edge.config.problem import refuse
 from pyvorin_edge.config.variables import Reference, Values
 from pyvorin_edge.identity import DeviceId, device_id_of
 from pyvorin_edge.trust import Link as Whereabouts
+from pyvorin_edge.turns import CAN_TURNS
 from pyvorin_edge.vocabulary import Clock as ClockWord
 
 logger = logging.getLogger(__name__)
 
-CAPS: Final = ("config",)
+CAPS: Final = ("config", CAN_TURNS)
 _NOWHERE: Final = Whereabouts()
 
 

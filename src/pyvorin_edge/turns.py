@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.orders import Assignment, Grant, Rule, Target
 from pyvorin_edge.vocabulary import RuleKind
+
+CAN_TURNS: Final = "turns"
+"""In a report's `caps`: an agent that waits for turns; one without it refuses a directive that has them."""
 
 
 def lacks_turn(target: Target, assignment: Assignment | None, running: Digest | None) -> bool:

@@ -17,24 +17,25 @@ TAKING_SECONDS: Final = 60
 def finish_at(at: Rollout, waves: Sequence[Wave], now: int, download_seconds: int = 0) -> int | None:
     """Unix ms at which the last wave may be judged; none while it is not under way. `download_seconds`: see there.
 
-    Waves to come take as long as the slowest one up to now took to apply, and their own soak.
+    Waves to come take as long as the slowest one up to now took to apply, turn by turn, and their own soak.
     """
     if at.state not in (RolloutState.ROLLING, RolloutState.WAITING) or not waves:
         return None
-    taking = max(
-        [took for wave in waves if (took := _took(wave)) is not None],
-        default=_taking(at.plan.spread_seconds, download_seconds),
-    )
-    left = sum(taking + planned.soak_seconds * 1000 for planned in at.plan.waves[at.wave + 1 :])
+    took = [one // at.plan.waves[wave.number].rounds for wave in waves if (one := _took(wave)) is not None]
+
+    def taking(wave: PlannedWave) -> int:
+        return max(took) * wave.rounds if took else _taking(wave, at.plan.spread_seconds, download_seconds)
+
+    left = sum(taking(planned) + planned.soak_seconds * 1000 for planned in at.plan.waves[at.wave + 1 :])
     if at.state is RolloutState.WAITING:
         begins = max(now, at.plan.start_at or 0) if at.wave == 0 else now
-        return begins + taking + at.planned.soak_seconds * 1000 + left
-    return max(now, _ends(waves[at.wave], at.planned, taking)) + left
+        return begins + taking(at.planned) + at.planned.soak_seconds * 1000 + left
+    return max(now, _ends(waves[at.wave], at.planned, taking(at.planned))) + left
 
 
 def planned_finish(waves: Sequence[PlannedWave], spread_seconds: int, begins: int, download_seconds: int = 0) -> int:
     """The same of a rollout that is not made yet."""
-    return begins + sum(_taking(spread_seconds, download_seconds) + wave.soak_seconds * 1000 for wave in waves)
+    return begins + sum(_taking(wave, spread_seconds, download_seconds) + wave.soak_seconds * 1000 for wave in waves)
 
 
 def download_seconds(before: BundleRef | None, after: BundleRef | None, bytes_per_second: int) -> int:
@@ -63,5 +64,7 @@ def _ends(wave: Wave, planned: PlannedWave, taking: int) -> int:
     return applied + planned.soak_seconds * 1000
 
 
-def _taking(spread_seconds: int, download_seconds: int) -> int:
-    return (TAKING_SECONDS + spread_seconds + download_seconds) * 1000
+def _taking(wave: PlannedWave, spread_seconds: int, download_seconds: int) -> int:
+    """Turns take the spread's place."""
+    spread = spread_seconds if wave.rounds == 1 else 0
+    return ((TAKING_SECONDS + download_seconds) * wave.rounds + spread) * 1000

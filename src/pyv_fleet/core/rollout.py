@@ -63,6 +63,8 @@ class PlannedWave(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     success_permyriad: int | None = None
     #: whether a person must approve before it opens
     approve: bool = False
+    #: how many turns one after the other its devices need at least, by the channel's herd when it was planned
+    rounds: int = 1
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from pyvorin_edge.vocabulary import Weekday
 
 DAYS: Final = tuple(Weekday)
 DAILY: Final = "daily"
+DAY_MINUTES: Final = 24 * 60
 _SPAN: Final = re.compile(r"(\S+) (\d\d:\d\d)-(\d\d:\d\d)")
 
 
@@ -36,6 +37,28 @@ def written_span(span: WindowSpan) -> str:
     """The form that `parse_span` reads."""
     days = DAILY if set(span.days) == set(DAYS) else ",".join(span.days)
     return f"{days} {span.from_}-{span.to}"
+
+
+def length_seconds(span: WindowSpan) -> int:
+    """How long it is open; one that ends where it begins lasts 24 hours."""
+    return ((_minute(span.to) - _minute(span.from_)) % DAY_MINUTES or DAY_MINUTES) * 60
+
+
+def overlap(one: WindowSpan, other: WindowSpan) -> bool:
+    """Whether there is a minute of the week in which both are open."""
+    return not _minutes(one).isdisjoint(_minutes(other))
+
+
+def _minutes(span: WindowSpan) -> set[int]:
+    """The minutes of the week in which it is open; one that crosses midnight belongs to its first day."""
+    length = length_seconds(span) // 60
+    begins = [DAYS.index(day) * DAY_MINUTES + _minute(span.from_) for day in span.days]
+    return {(begin + minute) % (7 * DAY_MINUTES) for begin in begins for minute in range(length)}
+
+
+def _minute(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
 
 
 def _days(text: str, part: str) -> tuple[Weekday, ...]:

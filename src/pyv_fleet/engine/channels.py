@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.etags import NOTHING, etag_of
+from pyv_fleet.core.policy import Herd
+from pyv_fleet.core.spans import overlap
 from pyv_fleet.core.views import ChannelBody, ChannelView, RuleView
 from pyv_fleet.core.waves import without_hold_outs
 from pyv_fleet.engine.audit import AuditLog
@@ -24,7 +26,7 @@ from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_channel, parse_label
-from pyvorin_edge.orders import Rule
+from pyvorin_edge.orders import Rule, Window
 
 
 class Channels:
@@ -209,12 +211,18 @@ async def _refuse_used(connection: AsyncConnection, name: str, now_ms: int) -> N
         raise Conflict("a token leads there", f"enrolment token {token} still brings devices to {name}: let it run out")
 
 
-def _refuse_label(name: str) -> None:
-    """Invalid for what no device can have."""
+def _refuse_herd(herd: Herd, window: Window | None) -> None:
+    """Invalid for a label that no device can have, and for windows in which nobody could use a turn."""
     try:
-        parse_label(f"{name}=x")
+        parse_label(f"{herd.label or 'any'}=x")
     except IdentityError as why:
         raise Invalid("herd", str(why), (f"herd.label: {why}",)) from None
+    if window is not None and window.activate and window.download and not overlap(window.activate, window.download):
+        said = (
+            "with a herd a device downloads and activates in one turn, and these two windows are never open together: "
+            "let them overlap, or give one of them up"
+        )
+        raise Invalid("window", said, (f"window: {said}",))
 
 
 async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: ChannelBody) -> ChannelRecord:
@@ -224,8 +232,8 @@ async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: 
     for freeze in body.freezes:
         if freeze.ends_at <= freeze.begins_at:
             raise Invalid("freezes", "one ends before it begins", (f"freezes: ends at {freeze.ends_at}",))
-    if body.herd is not None and body.herd.label is not None:
-        _refuse_label(body.herd.label)
+    if body.herd is not None:
+        _refuse_herd(body.herd, body.window)
     held = [await known_release(connection, one.release) for one in body.hold_outs]
     hold_outs = tuple(replace(one, release=release.digest) for one, release in zip(body.hold_outs, held, strict=True))
     terms = msgspec.json.decode(msgspec.json.encode(replace(body, hold_outs=hold_outs)))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.policy import DEFAULT, HoldOut, Policy, PolicyError, resolved, unix_ms, wave_terms
+from pyv_fleet.core.policy import DEFAULT, Herd, HoldOut, Policy, PolicyError, resolved, unix_ms, wave_terms
 from pyv_fleet.core.rollout import Plan, PlannedWave
+from pyv_fleet.core.turns import rounds, value_of
 from pyv_fleet.core.views import RolloutSpec
 from pyv_fleet.core.waves import (
     Candidate,
     Cohort,
+    Line,
     WaveError,
     hold_out_rules,
     is_held_out,
+    members,
     parse_waves,
     refuse_without_canary,
+    resolve,
 )
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.releases import known_release, release_of
@@ -59,6 +63,18 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         """By which devices are put in order: a plan and the rollout made of it take the same ones, the next others."""
         return f"r-{self.digest[:16]}"
 
+    @property
+    def herd(self) -> Herd | None:
+        """How many devices of the channel at once."""
+        return None if self.channel.herd is None else msgspec.convert(self.channel.herd, Herd)
+
+    def values(self, device_ids: Collection[str]) -> list[str | None]:
+        """What the herd's label says of each of these; nothing without a herd."""
+        herd = self.herd
+        if herd is None:
+            return []
+        return [value_of(one.labels, herd) for one in self.population if one.device_id in device_ids]
+
 
 async def draft_of(connection: AsyncConnection, trust: Trust, spec: RolloutSpec, replaced: Plan | None) -> Draft:
     """What a spec means now; `replaced` is the plan of the rollout that it supersedes.
@@ -96,7 +112,7 @@ async def draft_of(connection: AsyncConnection, trust: Trust, spec: RolloutSpec,
     )
     _refuse_waves(draft)
     _refuse_closed_overlays(draft)
-    return draft
+    return msgspec.structs.replace(draft, waves=tuple(_with_rounds(draft)))
 
 
 def plan_of(draft: Draft, rollout_id: str, attempt: int, actor: str, now_ms: int) -> Plan:
@@ -199,6 +215,17 @@ async def _baseline(connection: AsyncConnection, spec: RolloutSpec, replaced: Pl
     return await known_release(connection, current.rules[-1].release)
 
 
+def _with_rounds(draft: Draft) -> Iterator[PlannedWave]:
+    """Its waves, each with the turns that the devices which it lets in need one after the other."""
+    lines: list[Line] = []
+    before: frozenset[str] = frozenset()
+    for cohort, wave in zip(draft.cohorts, draft.waves, strict=True):
+        lines.append(resolve(cohort, draft.population, draft.salt, lines))
+        inside = frozenset(members(lines, draft.population, draft.salt))
+        yield msgspec.structs.replace(wave, rounds=rounds(draft.values(inside - before), draft.herd))
+        before |= inside
+
+
 def _digest(
     channel: ChannelRecord,
     generation: int,
@@ -215,6 +242,7 @@ def _digest(
         "baseline": None if baseline is None else baseline.digest,
         "terms": terms,
         "hold_outs": channel.hold_outs,
+        "herd": channel.herd,
         "devices": sorted((one.device_id, sorted(one.labels.items()), one.overlay_digest) for one in found),
     }
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()

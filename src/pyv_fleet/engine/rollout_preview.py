@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.differences import Change, changes_between
 from pyv_fleet.core.estimate import download_pace, download_seconds, planned_finish
+from pyv_fleet.core.herd_check import herd_check
 from pyv_fleet.core.policy import Freeze, unix_ms
 from pyv_fleet.core.verdict import budgeted
 from pyv_fleet.core.views import CheckView, DiffView, PlanView, PlanWaveView
@@ -23,6 +24,8 @@ from pyv_fleet.store.status import Known
 from pyvorin_edge.config.formats import parse
 from pyvorin_edge.config.layers import render
 from pyvorin_edge.config.problem import ConfigError
+from pyvorin_edge.orders import Window
+from pyvorin_edge.turns import CAN_TURNS
 from pyvorin_edge.vocabulary import Clock, Connectivity, HealthStatus, Outcome
 
 SHOWN_MAX: Final = 1_000
@@ -128,6 +131,7 @@ def _checks(
     yield _canary(draft, waves)
     yield _freeze(draft, now_ms)
     yield _window(draft, known)
+    yield _herd(draft, known)
     yield _disk(known, sizes[1])
     yield _bandwidth(draft, sizes)
     yield _said("online", [one for one in known if not _online(one)], "offline now: they follow when they return")
@@ -169,6 +173,15 @@ def _window(draft: Draft, known: Sequence[Known]) -> CheckView:
     return CheckView(name="window", good=True, detail="each device begins in its own window; deadlines wait for it")
 
 
+def _herd(draft: Draft, known: Sequence[Known]) -> CheckView:
+    channel = draft.channel
+    window = None if channel.window is None else msgspec.convert(channel.window, Window)
+    said = [one for one in known if one.status.caps is not None]
+    unable = [one.device.device_id for one in said if CAN_TURNS not in (one.status.caps or ())]
+    values = draft.values({one.device_id for one in draft.population})
+    return herd_check(draft.herd, values, sum(wave.rounds for wave in draft.waves), window, unable)
+
+
 def _disk(known: Sequence[Known], bundle_bytes: int) -> CheckView:
     full = [one for one in known if (one.status.disk_percent or 0.0) >= DISK_FULL_PERCENT]
     return _said(
@@ -180,6 +193,8 @@ def _bandwidth(draft: Draft, sizes: tuple[int, int]) -> CheckView:
     each, total, terms = sum(sizes), sum(sizes) * len(draft.devices), draft.terms
     rate = draft.channel.download_bytes_per_second
     good, pace = download_pace(rate, _fetching(draft), terms.spread_seconds, terms.deadline_seconds)
+    if draft.herd is not None:
+        good, pace = good or _fetching(draft) < terms.deadline_seconds, f"{draft.herd}, {pace}"
     detail = f"{each:,} bytes a device, {total:,} in all, {pace}"
     return CheckView(name="bandwidth", good=good or sizes[1] == 0, detail=detail)
 

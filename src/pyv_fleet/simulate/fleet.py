@@ -31,6 +31,7 @@ from pyvorin_edge.identity import DeviceId, device_id_of
 from pyvorin_edge.report import Join
 from pyvorin_edge.trust import Link as Whereabouts
 from pyvorin_edge.trust import advance_all, from_key
+from pyvorin_edge.turns import CAN_TURNS
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def _device(seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now], li
     facts = Facts(
         device_id=seat.device_id,
         agent_version=AGENT_VERSION,
-        caps=(CAN_BUNDLE,),
+        caps=(CAN_BUNDLE, CAN_TURNS),
         enrolled_link=link,
         limits=limits,
     )

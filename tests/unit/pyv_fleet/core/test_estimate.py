@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pyv_fleet.core.estimate import TAKING_SECONDS, download_pace, download_seconds, finish_at, planned_finish
 from pyv_fleet.core.rollout_events import Cleared, Paused, Started
 from pyv_fleet.core.verdict import Wave
@@ -49,3 +51,11 @@ def test_downloads_that_are_bounded_by_nothing_or_take_too_long_are_told_of() ->
 def bundle(version: str, size: int) -> BundleRef:
     digest = digest_of(version.encode())
     return BundleRef(name="app", version=version, manifest_sha256=digest, sha256=digest, size=size)
+
+
+def test_who_goes_by_turns_takes_as_often_as_turns_follow_each_other() -> None:
+    waves = tuple(replace(wave, rounds=1 + 4 * number) for number, wave in enumerate(BEGUN.plan.waves))
+    assert planned_finish(waves, 5, 0) == (TAKING_SECONDS + 5 + 10 + 5 * TAKING_SECONDS + 10) * 1000
+    by_turns = replace(BEGUN, plan=replace(BEGUN.plan, waves=waves))
+    seen = [Wave(number=0, started_at=0, applied_at=5_000), Wave(number=1, started_at=0)]
+    assert finish_at(by_turns, seen, 6_000) == (5_000 + 10_000) + (5 * 5_000 + 10_000)

@@ -9,13 +9,14 @@ import msgspec
 import pytest
 
 from pyv_fleet.core.policy import Herd, HoldOut
+from pyv_fleet.core.spans import parse_span
 from pyv_fleet.core.views import ChannelBody
 from pyv_fleet.engine.channels import matches_of, part_of
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, Stale
 from pyv_fleet.engine.orders import directive_of
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.rollouts import WaveRecord
-from pyvorin_edge.orders import Rule
+from pyvorin_edge.orders import Rule, Window
 from pyvorin_edge.vocabulary import DriftPolicy, RuleKind
 from running.bench import Bench, bench
 
@@ -107,11 +108,14 @@ def test_a_herd_makes_releases_wait_for_turns_at_once_and_never_a_rollback(tmp_p
     asyncio.run(scene())
 
 
-def test_a_label_that_no_device_can_have_is_refused(tmp_path: Path) -> None:
+def test_a_herd_by_which_nobody_could_ever_begin_is_refused(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bench(tmp_path) as place:
             with pytest.raises(Invalid, match="herd"):
                 await place.desk.put_channel("stable", ChannelBody(herd=Herd(at_once=2, label="no label")), "me")
+            apart = Window(download=parse_span("daily 08:00-20:00"), activate=parse_span("sat 01:00-04:00"))
+            with pytest.raises(Invalid, match="never open together"):
+                await place.desk.put_channel("stable", ChannelBody(herd=Herd(at_once=2), window=apart), "me")
 
     asyncio.run(scene())
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from pyv_fleet.core.policy import Herd
+from pyv_fleet.core.views import RolloutSpec
 from pyv_fleet.core.words import RolloutState
 from pyv_fleet.store import status
 from pyvorin_edge.vocabulary import Connectivity, Phase, WaitingFor
@@ -52,6 +53,10 @@ def test_at_most_k_of_a_site_are_ever_at_it_and_all_take_it_at_last(tmp_path: Pa
     async def scene() -> None:
         async with rehearsal(tmp_path) as stage:
             await two_sites(stage)
+            spec = RolloutSpec(channel="stable", release="1.1", waves=("1", "100%"), reason="r")
+            plan = await stage.rollouts.plan(spec)
+            (said,) = [check.detail for check in plan.checks if check.name == "herd"]
+            assert said.startswith("1 at once per site: 3 groups, the largest of 3 devices, "), said
             rollout = await stage.roll("1.1", "1", "100%", soak_seconds=1)
             most: Counter[str] = Counter()
             for _ in range(18):
