@@ -151,7 +151,7 @@ def test_3_a_wrong_config_is_refused_and_a_bad_one_stops_at_one_real_canary(demo
     assert all(one["result"]["release"] != rollout["release"] for one in simulated)
 
 
-def test_4_a_hand_edit_shows_as_drift_within_5_s_and_is_remediated(demo: Demo) -> None:
+def test_4_a_hand_edit_shows_as_drift_within_5_s_and_is_remediated(demo: Demo, tmp_path: Path) -> None:
     agent = demo.agents[1]
     golden = agent.config.read_bytes()
     agent.config.write_bytes(golden.replace(b"poll_interval_seconds = 2.0", b"poll_interval_seconds = 3.5"))
@@ -164,7 +164,16 @@ def test_4_a_hand_edit_shows_as_drift_within_5_s_and_is_remediated(demo: Demo) -
     assert seen["paths"] == ["/sensors/poll_interval_seconds"]
     assert demo.cli("drift", "check", code=3).returncode == 3
     shown = demo.json("drift", "show", agent.id)
-    assert {"pointer": "/sensors/poll_interval_seconds", "golden": 2.0, "live": 3.5} in shown["diffs"]
+    (diff,) = [one for one in shown["diffs"] if one["pointer"] == "/sensors/poll_interval_seconds"]
+    assert (diff["golden"], diff["applied"], diff["live"]) == (2.0, 2.0, 3.5)
+    assert diff["source"]["layer"].startswith("release ")
+    # the release does not open it: to keep it needs another release
+    demo.cli("drift", "adopt", agent.id, "--check", code=3)
+    demo.cli("drift", "adopt", agent.id, "--reason", "tour", "--yes", "--expect-count", "1", code=6)
+    demo.cli("drift", "adopt", agent.id, "--out", str(tmp_path / "adopted"))
+    demo.cli("release", "build", str(tmp_path / "adopted"), "--out", str(tmp_path / "built"))
+    built = tomllib.loads((tmp_path / "built" / "config.toml").read_text())
+    assert built["sensors"]["poll_interval_seconds"] == 3.5
     demo.cli("drift", "remediate", agent.id, "--reason", "tour", "--yes", "--expect-count", "1")
     until(lambda: agent.config.read_bytes() == golden, within=10, what="the agent's file is as it was committed")
     until(lambda: drifted() is None, within=10, what="no drift is left")
