@@ -33,7 +33,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     standing: MemberStanding
     #: since when it is committed without a break; none = it is not
     good_at: int | None = None
-    #: it waits for its own window or lock, however long that takes
+    #: it waits for its own window, lock or turn, however long that takes
     excused: bool = False
 
 

@@ -14,7 +14,7 @@ from pyv_fleet.store.status import Known
 from pyvorin_edge.drift import lags
 from pyvorin_edge.vocabulary import Connectivity, HealthStatus, Phase, WaitingFor
 
-OWN_TIME = (WaitingFor.WINDOW, WaitingFor.LOCK)
+OWN_TIME = (WaitingFor.WINDOW, WaitingFor.LOCK, WaitingFor.TURN)
 """What a device waits for as it was told to: nobody can say how long."""
 
 
@@ -49,5 +49,5 @@ def standing_of(row: MemberRecord, known: Known, look: Look) -> MemberStanding:
 
 
 def waits_as_told(known: Known) -> bool:
-    """Whether it waits for its window or lock."""
+    """Whether it waits for its window, its lock or its turn."""
     return known.status.waiting_for in OWN_TIME
