@@ -18,6 +18,7 @@ from pyvorin_edge.identity import parse_device_id
 FILE: Final = "fleet.toml"
 #: SQLite, unless `store.url` names another
 STORE: Final = "fleet.db"
+_SINK_LISTS: Final = ("webhooks", "alertmanagers", "emails")
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
 
@@ -247,7 +248,10 @@ def settings_text(settings: Settings) -> str:
     """The settings as TOML, every key written out."""
     import tomli_w
 
-    return tomli_w.dumps(_without_none(msgspec.to_builtins(settings)))
+    said = _without_none(msgspec.to_builtins(settings))
+    # an empty list could not be added to by [[alerts.webhooks]] below it
+    said["alerts"] = {key: value for key, value in said["alerts"].items() if key not in _SINK_LISTS or value}
+    return tomli_w.dumps(said)
 
 
 def _refuse_bad_network(network: str) -> None:

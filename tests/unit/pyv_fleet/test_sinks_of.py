@@ -57,6 +57,11 @@ def test_what_was_read_can_be_written_and_read_again() -> None:
     assert parse_settings(settings_text(settings)) == settings
 
 
+def test_a_sink_can_be_added_below_what_fleet_init_wrote() -> None:
+    written = settings_text(parse_settings(HEAD))
+    assert parse_settings(written + ALL.partition("[[alerts")[1] + ALL.partition("[[alerts")[2]).alerts.emails
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
