@@ -21,7 +21,7 @@ WORKERS ?= 4
 SHARE := --dist loadfile --no-loadscope-reorder
 TESTS ?= $(wildcard tests/system tests/faults tests/conformance tests/transcripts tests/fuzz tests/unit tests/house)
 
-.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-bad-release bench-ssh bench-canary bench-drift nightly clean
+.PHONY: help setup demo test unit conformance system fuzz test-tools check reference lock docs agent-package agent-bundle bench-footprint bench-bad-release bench-ssh bench-canary bench-drift bench-rollback nightly clean
 
 help:            ## what there is to run
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -102,6 +102,9 @@ bench-footprint: setup ## what the agent costs a device: memory, start, bytes, f
 
 bench-ssh: setup test-tools ## push ssh to 60 sshd against rsync + ssh and Ansible: wall time, CPU; SSH="--hosts 10 -o json"
 	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/ssh_push.py $(SSH)
+
+bench-rollback: setup ## a rollback of 1,000 devices beside raw fan-out and bare fsyncs; ROLLBACK="--devices 10000 -o json"
+	@env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=tests $(BIN)/python benchmarks/rollback.py $(ROLLBACK)
 
 bench-canary: setup ## canary analysis: false alarms and detection in simulation, minutes; CANARY="--runs 100 -o json"
 	@PYTHONPATH=tests $(BIN)/python benchmarks/canary.py $(CANARY)

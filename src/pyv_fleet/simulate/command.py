@@ -29,10 +29,12 @@ if TYPE_CHECKING:
               help="A process that hangs (with a sensor named fault-hang) is ended after so long.")  # fmt: skip
 @click.option("--leak-percent", type=click.FloatRange(0.0), default=0.5, show_default=True,
               help="Memory that a process takes every second, with a sensor named fault-leak.")  # fmt: skip
+@click.option("--durable", type=click.Path(path_type=Path, file_okay=False),
+              help="Each device's memory and config on disk there too, fsynced as a real agent does it.")  # fmt: skip
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written when all have enrolled.")
 def simulate_command(
     api: str, token_file: Path, count: int, prefix: str, folder: Path, config: Path | None, ready_file: Path | None,
-    reach_seconds: float, watchdog_seconds: float, leak_percent: float,
+    reach_seconds: float, watchdog_seconds: float, leak_percent: float, durable: Path | None,
 ) -> None:  # fmt: skip
     """Enrol simulated devices with one counted token and run them until stopped."""
     from pyv_edge_agent.link.interface import LinkError
@@ -51,7 +53,7 @@ def simulate_command(
     live = config.read_bytes() if config is not None else _first_config()
     if ready_file is not None:
         ready_file.write_text(f"{len(seats)}\n", encoding="utf-8")
-    _run(seats, live, reach_seconds, watchdog_seconds, leak_percent)
+    _run(seats, live, reach_seconds, watchdog_seconds, leak_percent, durable)
 
 
 def _progress(done: int, count: int) -> None:
@@ -63,12 +65,23 @@ def _first_config() -> bytes:
     return resources.files("pyv_fleet.simulate").joinpath("config.toml").read_bytes()
 
 
-def _run(seats: list[Seat], live: bytes, reach_seconds: float, watchdog_seconds: float, leak_percent: float) -> None:
+def _run(
+    seats: list[Seat],
+    live: bytes,
+    reach_seconds: float,
+    watchdog_seconds: float,
+    leak_percent: float,
+    durable: Path | None,
+) -> None:
     import uvloop
 
     from pyv_edge_agent.core.device import Limits
     from pyv_fleet.simulate.fault import Surroundings
     from pyv_fleet.simulate.fleet import run_all
+    from pyv_fleet.simulate.kept import Kept
+
+    def disk_of(device_id: str) -> Kept | None:
+        return None if durable is None else Kept(durable / device_id)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
@@ -76,6 +89,6 @@ def _run(seats: list[Seat], live: bytes, reach_seconds: float, watchdog_seconds:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         around = Surroundings(watchdog_seconds=watchdog_seconds, leak_percent_per_second=leak_percent)
-        await run_all(seats, live, {}, stop, around, Limits(reach_seconds=reach_seconds))
+        await run_all(seats, live, {}, stop, around, Limits(reach_seconds=reach_seconds), disk_of)
 
     uvloop.run(until_stopped())

@@ -47,11 +47,28 @@ class Carrier(Protocol):
         """The process or its network is gone: the connection breaks without a goodbye."""
 
 
+class Disk(Protocol):
+    """Where a device's memory is made durable before any effect, for one that is to cost what a real one costs."""
+
+    def remember(self, memory: Memory) -> None:
+        """On disk when this returns."""
+
+    def keep_live(self, data: bytes) -> None:
+        """The config in force, likewise."""
+
+
 class SimulatedDevice:
     """Feeds the core and performs its effects in memory. A restart forgets what a real one would: all but `memory`."""
 
     def __init__(
-        self, facts: Facts, memory: Memory, trust: Trust, live: bytes, world: World, now: Callable[[], ev.Now]
+        self,
+        facts: Facts,
+        memory: Memory,
+        trust: Trust,
+        live: bytes,
+        world: World,
+        now: Callable[[], ev.Now],
+        disk: Disk | None = None,
     ) -> None:
         self.device: Device = wake(facts, memory, trust)
         self.live = live
@@ -67,6 +84,7 @@ class SimulatedDevice:
         self._machine_boot_id = ""
         self._world = world
         self._now = now
+        self._disk = disk
         self._carrier: Carrier | None = None
         self._loaded: Loaded | None = None
         self._sensors_since = 0.0
@@ -110,7 +128,10 @@ class SimulatedDevice:
         waiting: deque[ev.Event] = deque([event])
         while waiting:
             now = self._now()
-            self.device, effects = step(self.device, waiting.popleft(), now)
+            after, effects = step(self.device, waiting.popleft(), now)
+            if self._disk is not None and after.memory is not self.device.memory:
+                self._disk.remember(after.memory)
+            self.device = after
             for effect in effects:
                 waiting.extend(self._perform(effect, now))
 
@@ -240,6 +261,8 @@ class SimulatedDevice:
         return self._live_seen()
 
     def _apply(self, installed: Installed, data: bytes, now: ev.Now) -> str:
+        if self._disk is not None:
+            self._disk.keep_live(data)
         self._loaded = self._world.load(installed.file, data)
         self._sensors_since = now.uptime_seconds
         self._health_at = now.uptime_seconds

@@ -21,7 +21,7 @@ from pyv_edge_agent.core.memory import Memory
 from pyv_edge_agent.enrolled import with_join
 from pyv_edge_agent.link.enrol import enrol, fetch_join, fetch_server_ca, new_key_pem
 from pyv_edge_agent.link.interface import Credentials
-from pyv_fleet.simulate.device import SimulatedDevice
+from pyv_fleet.simulate.device import Disk, SimulatedDevice
 from pyv_fleet.simulate.fault import Surroundings
 from pyv_fleet.simulate.session import Session
 from pyv_fleet.simulate.world import World
@@ -87,8 +87,9 @@ async def run_all(
     stop: asyncio.Event,
     around: Surroundings = Surroundings(),  # noqa: B008 a frozen value
     limits: Limits = Limits(),  # noqa: B008 a frozen value
+    disk_of: Callable[[str], Disk | None] = lambda _: None,
 ) -> None:
-    """Boot every device, connect it, tick it when it is due; until `stop`."""
+    """Boot every device, connect it, tick it when it is due; until `stop`. `disk_of`: a device's disk, by its id."""
     began = time.monotonic()
 
     def now() -> ev.Now:
@@ -96,7 +97,7 @@ async def run_all(
         return ev.Now(wall_ms=wall_ms, synced=True, uptime_seconds=time.monotonic() - began)
 
     world = World(environment, around)
-    devices = [_device(seat, live, world, now, limits) for seat in seats]
+    devices = [_device(seat, live, world, now, limits, disk_of(seat.device_id)) for seat in seats]
     machine = secrets.token_hex(16)
     sessions = []
     for seat, device in zip(seats, devices, strict=True):
@@ -128,7 +129,9 @@ async def _tick(devices: list[SimulatedDevice], now: Callable[[], ev.Now], stop:
             await asyncio.wait_for(stop.wait(), TICK_SECONDS)
 
 
-def _device(seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now], limits: Limits) -> SimulatedDevice:
+def _device(
+    seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now], limits: Limits, disk: Disk | None
+) -> SimulatedDevice:
     memory = with_join(Memory(), seat.join)
     trust = advance_all(from_key(bytes.fromhex(seat.join.trust_anchor)), memory.trust)
     link = _whereabouts(seat.join)
@@ -140,7 +143,7 @@ def _device(seat: Seat, live: bytes, world: World, now: Callable[[], ev.Now], li
         enrolled_link=link,
         limits=limits,
     )
-    return SimulatedDevice(facts, memory, trust, live, world, now)
+    return SimulatedDevice(facts, memory, trust, live, world, now, disk)
 
 
 def _whereabouts(join: Join) -> Whereabouts:
