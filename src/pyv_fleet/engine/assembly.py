@@ -210,6 +210,7 @@ class Engine:
         self.catching_up.behind_observers.append(self._behind)
         self.publishing.observers += [
             self.rollbacks.ordered,
+            self.rollbacks.adopted,
             self._directive_out,
             self._article_topics.ordered,
         ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pyv_fleet.core.offline import is_offline
 from pyv_fleet.core.selectors import where_text
 from pyv_fleet.core.views import Page, RollbackAcks, RollbackReport, RollbackSpec, RollbackView
 from pyv_fleet.engine import statuses
@@ -16,7 +17,7 @@ from pyv_fleet.engine.goldens import assignment_of
 from pyv_fleet.engine.ground import Ground
 from pyv_fleet.engine.interface import Heard
 from pyv_fleet.engine.orders import Orders, directive_of
-from pyv_fleet.engine.rollback_orders import Part, RollbackOrders, acks
+from pyv_fleet.engine.rollback_orders import Part, RollbackOrders, acks, found_offline, offline_acks
 from pyv_fleet.engine.rollback_views import Standings, device_of, frozen, report_of, view_of
 from pyv_fleet.engine.rollback_watch import Following, said_of
 from pyv_fleet.engine.rollouts import Rollouts
@@ -111,6 +112,21 @@ class Rollbacks:
             await self._leave(following, directive, target.release)
             if following.over:
                 await self._close(following)
+
+    async def adopted(self, directive: DirectiveRecord) -> None:
+        """A rollback that was ordered through the broker alone was found: from now on it is followed as any.
+
+        Nobody counts as online when it was ordered: the command that ordered it has told who was.
+        """
+        if not (directive.foreign and is_offline(directive.issued_by, directive.rules)):
+            return
+        async with self._ground.database.begin() as connection:
+            record, touched = await found_offline(connection, directive, self._ground.new_id())
+            members = offline_acks(record.id, directive.channel, touched)
+            await rollbacks.put(connection, record, members)
+        following = Following(record, members, {one.device_id: one.said for one in touched})
+        self._open[record.id] = following
+        await self._acknowledge(following, following.back_at_once())
 
     async def reenter(self) -> None:
         """At the start: who acknowledged while nobody counted is counted now, the others are waited for."""

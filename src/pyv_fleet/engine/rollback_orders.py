@@ -31,7 +31,7 @@ from pyv_fleet.store import channels, releases, rollbacks, rollouts
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.releases import ReleaseRecord
-from pyv_fleet.store.rollbacks import AckRecord, RollbackTarget, Touched
+from pyv_fleet.store.rollbacks import AckRecord, RollbackRecord, RollbackTarget, Touched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.vocabulary import Connectivity
 
@@ -213,6 +213,43 @@ def acks(rollback_id: str, parts: Sequence[Part]) -> list[AckRecord]:
         )
         for part in parts
         for one in part.devices
+    ]
+
+
+async def found_offline(
+    connection: AsyncConnection, directive: DirectiveRecord, rollback_id: str
+) -> tuple[RollbackRecord, list[Touched]]:
+    """What an order that was given through the broker alone comes to here, and the devices that it is for."""
+    first = directive.rules[0]
+    release, where = await releases.get(connection, first.release), dict(first.where or {})
+    target = RollbackTarget(
+        release=first.release,
+        version=first.release[:12] if release is None else release.version,
+        attempt=first.attempt,
+        epoch=directive.epoch,
+        generation=directive.generation,
+        message_sha256=directive.payload_sha256,
+    )
+    record = RollbackRecord(
+        id=rollback_id,
+        to_version=target.version,
+        targets={directive.channel: target},
+        reason=directive.reason,
+        created_by=directive.issued_by,
+        started_at=directive.issued_at,
+        selector=where,
+    )
+    touched = await rollbacks.in_channel(connection, directive.channel)
+    return record, [one for one in touched if in_where(where, one.labels)]
+
+
+def offline_acks(rollback_id: str, channel: str, touched: Sequence[Touched]) -> list[AckRecord]:
+    """A row a device, none of them known to have been online."""
+    return [
+        AckRecord(
+            rollback_id=rollback_id, device_id=one.device_id, channel=channel, online=False, standing=_exempt(one)
+        )
+        for one in touched
     ]
 
 

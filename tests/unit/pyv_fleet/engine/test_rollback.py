@@ -17,9 +17,10 @@ from pyv_fleet.core.views import RollbackSpec, RollbackView
 from pyv_fleet.core.words import ReturnStanding, RollbackState
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.rollback_views import view_of
-from pyv_fleet.store import devices, orders
+from pyv_fleet.store import devices, orders, releases
 from pyv_fleet.store.rollbacks import AckRecord, RollbackRecord
-from pyvorin_edge.orders import encode_order
+from pyvorin_edge.identity import Digest
+from pyvorin_edge.orders import Rule, encode_order
 from pyvorin_edge.vocabulary import Connectivity, Phase, RuleKind
 from running.rehearsal import Rehearsal, rehearsal
 
@@ -433,3 +434,25 @@ def test_who_said_that_it_is_back_is_waited_for_until_that_is_stored() -> None:
     assert (between.done, between.waiting) == (False, 1)
     stored = view_of(record, [replace(acks[0], acknowledged_at=5)], {})
     assert (stored.done, stored.acknowledged) == (True, 1)
+
+
+def test_one_that_was_ordered_through_the_broker_alone_is_followed_from_when_it_is_found(tmp_path: Path) -> None:
+    async def scene(stage: Rehearsal) -> None:
+        await two_releases(stage, 3)
+        async with stage.database.read() as connection:
+            now = await orders.current(connection, "stable")
+            old = await releases.of_version(connection, "1.0")
+        assert now is not None
+        assert old is not None
+        rule = Rule(kind=RuleKind.ROLLBACK, release=Digest(old.digest), attempt=1001)
+        found = replace(now, rules=(rule,), issued_by="offline: ada", reason="it broke", foreign=True,
+                        generation=now.generation + 1, issued_at=stage.now)  # fmt: skip
+        await stage.rollbacks.adopted(replace(found, foreign=False))
+        assert (await stage.rollbacks.page(None, 10)).total == 0
+        await stage.rollbacks.adopted(found)
+        seen = await stage.rollbacks.status("last")
+        assert (seen.to_version, seen.created_by, seen.devices, seen.online) == ("1.0", "offline: ada", 3, 0)
+        assert (seen.state, seen.away, seen.done) == (RollbackState.STANDING, 3, True)
+        assert seen.channels[0].generation == found.generation
+
+    play(tmp_path, scene)
