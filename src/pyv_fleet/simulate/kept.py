@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pyv_edge_agent.core.memory import Memory, parts
+from pyv_edge_agent.core.memory import FILES, Memory, parts
 from pyv_edge_agent.disk.atomic import write_durably
 from pyv_edge_agent.disk.journal import Journal
 
@@ -19,6 +19,8 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._journal = Journal(folder)
+        for name in FILES.values():
+            self._journal.read(name)  # what is not there need not be removed
         self._live: bytes | None = None
         #: how often something was written, and what the disk was asked to fsync for it: files and directories
         self.writes = 0
