@@ -77,8 +77,8 @@ def test_while_the_controller_is_away_the_fleet_goes_back_and_stays_there(up: Co
         until(lambda: set(versions(up).values()) == {"1.0"}, within=60, what="all are back, and stay")
         assert set(alerts(up)) == {"foreign_directive"}
         assert "offline:" in alerts(up)["foreign_directive"]["detail"]
-        (listed,) = said(up, "rollback", "list")
-        assert (listed["to_version"], listed["state"], listed["acknowledged"]) == ("1.0", "completed", 4)
+        until(lambda: [(one["to_version"], one["state"], one["acknowledged"]) for one in said(up, "rollback", "list")]
+              == [("1.0", "completed", 4)], within=20, what="it is listed, and all have acknowledged it")  # fmt: skip
         up.cli("alert", "acknowledge", alerts(up)["foreign_directive"]["id"], "--reason", "it was mine")
         assert not alerts(up)
 
