@@ -13,7 +13,7 @@ from pyvorin_edge.canonical import canonical_bytes, config_hash, join_pointer
 from pyvorin_edge.config.document import problems, with_defaults
 from pyvorin_edge.config.formats import parse, placed, sniff
 from pyvorin_edge.config.problem import ConfigError, Problem
-from pyvorin_edge.config.redaction import redact, secret_pointers
+from pyvorin_edge.config.redaction import redact, secret_pointers, shown_at
 from pyvorin_edge.config.variables import Reference, Values, references, substitute
 from pyvorin_edge.vocabulary import ConfigFormat
 
@@ -83,13 +83,22 @@ class Config:
         came through `${…}` and all that is secret by name.
         """
         effective = self.effective(env)
-        hidden = self._referring().union(secret_pointers(effective))
-        return config_hash(_digested(effective, "", hidden, device_key))
+        return config_hash(_digested(effective, "", self._hidden(effective), device_key))
+
+    def hidden_digests(self, env: Values, device_key: bytes) -> dict[str, str]:
+        """Key path → digest under `device_key` of each value that came through `${…}` or is secret by name: which of
+        them changed can be said by two of these, and never to what. ConfigError names what is unset."""
+        effective = self.effective(env)
+        found = {pointer: shown_at(effective, pointer) for pointer in self._hidden(effective)}
+        return {pointer: _keyed(value, pointer, device_key) for pointer, value in found.items()}
 
     def _raise_if_any(self, found: tuple[Problem, ...]) -> None:
         if found:
             by_path = sorted(found, key=lambda problem: problem.pointer)
             raise ConfigError(placed(by_path, *self._source) if self._source is not None else by_path)
+
+    def _hidden(self, effective: Mapping[str, Any]) -> frozenset[str]:
+        return self._referring().union(secret_pointers(effective))
 
     def _referring(self) -> frozenset[str]:
         return frozenset(reference.pointer for reference in self.references())
@@ -97,10 +106,14 @@ class Config:
 
 def _digested(value: Any, pointer: str, hidden: frozenset[str], key: bytes) -> Any:
     if pointer in hidden:
-        return "hmac-sha256:" + hmac.new(key, canonical_bytes([pointer, value]), hashlib.sha256).hexdigest()
+        return _keyed(value, pointer, key)
     match value:
         case dict():
             return {name: _digested(item, join_pointer(pointer, name), hidden, key) for name, item in value.items()}
         case list():
             return [_digested(item, join_pointer(pointer, str(i)), hidden, key) for i, item in enumerate(value)]
     return value
+
+
+def _keyed(value: Any, pointer: str, key: bytes) -> str:
+    return "hmac-sha256:" + hmac.new(key, canonical_bytes([pointer, value]), hashlib.sha256).hexdigest()

@@ -249,7 +249,7 @@ class Performer:
         except (ConfigError, ApplyError) as why:
             return ev.SwitchFailed(code=Cause.SWITCH, detail=str(why))
         self.unusable = None
-        return ev.Switched(effective_hash=self._effective_hash(config))
+        return self._switched(config)
 
     def load_live(self, fallback: Installed) -> list[ev.Event]:
         """Rule 15: load the live file if it validates, else write what was committed back first."""
@@ -280,7 +280,8 @@ class Performer:
             config = None if data is None else Config.from_bytes(data)
         except ConfigError:
             config = None
-        return ev.LiveSeen(data=data, effective_hash=None if config is None else self._effective_hash(config))
+        effective_hash, values = (None, {}) if config is None else self._measured(config)
+        return ev.LiveSeen(data=data, effective_hash=effective_hash, values=values)
 
     def read_live(self) -> bytes | None:
         """Its bytes; none if it is not there or cannot be read."""
@@ -297,11 +298,17 @@ class Performer:
         config.validate(values)
         return config, values
 
-    def _effective_hash(self, config: Config) -> str | None:
+    def _switched(self, config: Config) -> ev.Event:
+        effective_hash, values = self._measured(config)
+        return ev.Switched(effective_hash=effective_hash, values=values)
+
+    def _measured(self, config: Config) -> tuple[str | None, dict[str, str]]:
+        """The effective hash, and the digests of what comes from outside the file; none while something is unset."""
         try:
-            return config.effective_hash(self._around.values(config.references()), self._around.device_key)
+            values, key = self._around.values(config.references()), self._around.device_key
+            return config.effective_hash(values, key), config.hidden_digests(values, key)
         except ConfigError:
-            return None
+            return None, {}
 
     def _look_at_health(self, every_seconds: float) -> ev.Event:
         self.health_every_seconds = every_seconds

@@ -64,8 +64,10 @@ class Verbs:
         """Drift, and the values at the paths that differ."""
         device = self._updater.device
         said: dict[str, Any] = msgspec.to_builtins(device.drift)
-        known = device.drift.paths if device.applied is not None else ()
-        said["changes"] = msgspec.to_builtins(changes(device.applied, device.live_document, known))
+        same = device.drift.live_hash == device.drift.applied_hash  # what changed stands outside the file
+        applied = device.live_document if same else device.applied
+        known = device.drift.paths if applied is not None else ()
+        said["changes"] = msgspec.to_builtins(changes(applied, device.live_document, known))
         return said
 
     def rollback(self, args: Mapping[str, Any]) -> dict[str, Any]:

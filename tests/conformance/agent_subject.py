@@ -196,6 +196,9 @@ class AgentSubject:
             (self.state / "edited").write_bytes(data)
             (self.state / "edited").replace(self.state / "config.toml")
 
+    def edit_unseen(self, data: bytes) -> None:
+        raise NotImplementedError("the kernel tells it at once, and no test waits an hour")
+
     def live(self) -> bytes | None:
         with contextlib.suppress(FileNotFoundError):
             return (self.state / "config.toml").read_bytes()

@@ -220,6 +220,9 @@ class CoreSubject:
             self._put(self._live_seen())
             self._pump()
 
+    def edit_unseen(self, data: bytes) -> None:
+        self.disk.live = data
+
     def live(self) -> bytes | None:
         return self.disk.live
 

@@ -135,6 +135,9 @@ class Subject(Protocol):
     def edit(self, data: bytes | None) -> None:
         """Somebody edits the live config file, or removes it."""
 
+    def edit_unseen(self, data: bytes) -> None:
+        """The same, and nobody tells the agent of it (Able.TIME)."""
+
     def live(self) -> bytes | None:
         """The live config file."""
 

@@ -8,7 +8,7 @@ from conformance.fleet import HOUR_MS
 from conformance.subject import Able, needs
 from conformance.watched import Watched
 from pyvorin_edge.identity import Digest
-from pyvorin_edge.orders import DriftTerms, Ignored, OwnDriftTerms
+from pyvorin_edge.orders import DriftTerms, Gate, Ignored, OwnDriftTerms
 from pyvorin_edge.vocabulary import DriftPolicy, Outcome, Phase, Standing
 
 HEAL = DriftTerms(policy=DriftPolicy.REMEDIATE)
@@ -146,3 +146,25 @@ def test_an_update_under_way_is_no_drift(device: Watched, base: Digest) -> None:
     told = device.subject.reports()[seen:]
     assert all(not one.drift.kinds for one in told), [(one.phase, one.drift) for one in told if one.drift.kinds]
     assert any(one.phase is not Phase.SETTLED for one in told)
+
+
+def test_an_edit_while_a_release_proves_itself_is_drift_once_that_is_committed(device: Watched, base: Digest) -> None:
+    after = device.publish("1.1", 2, gate=Gate(within_seconds=20, hold_seconds=1))
+    device.fleet.direct(after)
+    device.until(lambda: device.report.phase is Phase.PROVING, "it proves itself")
+    device.subject.edit(device.config(9))
+    device.settle_on(after)
+    stands(device, Standing.DRIFTED)
+    assert device.runs(9)
+
+
+@needs(Able.TIME)
+def test_a_clock_that_is_stepped_is_no_drift_and_an_hour_of_uptime_finds_what_nobody_told(
+    device: Watched, base: Digest
+) -> None:
+    for ahead_ms in (400 * 24 * HOUR_MS, -400 * 24 * HOUR_MS, 0):
+        device.subject.set_clock(synced=True, ahead_ms=ahead_ms)
+        assert device.ask_for_report().drift.standing is Standing.IN_STEP
+    device.subject.edit_unseen(device.config(9))
+    device.subject.idle(3601)
+    stands(device, Standing.DRIFTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -21,6 +22,7 @@ from pyv_edge_agent.exits import Exit
 from pyv_edge_agent.installed import agent_version
 from pyv_edge_agent.main import CAPS
 from pyv_edge_agent.state_dir import StateDir
+from pyvorin_edge.config.redaction import REDACTED, is_secret_name
 from pyvorin_edge.vocabulary import DriftKind, HealthStatus, Standing
 
 #: set by whatever started the agent out of a bundle; without them it is the installed code that runs
@@ -28,6 +30,9 @@ SLOT: Final = "PYV_EDGE_SLOT"
 BUNDLE: Final = "PYV_EDGE_BUNDLE"
 #: of the history, beside a dead agent's status
 LAST_LINES: Final = 5
+_REDACTED: Final = json.dumps(REDACTED)
+#: a file or credential is a secret, whatever its key is called
+_OF_A_FILE: Final = ("${file:", "${credential:")
 
 
 @click.command()
@@ -153,11 +158,19 @@ def _drift_lines(found: Mapping[str, Any]) -> list[str]:
     values = {one["path"]: one for one in found.get("changes", ())}
     for path in found.get("paths", ()):
         one = values.get(path)
-        said = "" if one is None else f": applied {_value(one['applied'])}, live {_value(one['live'])}"
+        said = "" if one is None else f": {_change(path, one['applied'], one['live'])}"
         lines.append(f"  {path or 'the document'}{said}")
     if found.get("more"):
         lines.append(f"  and {found['more']} more")
     return lines
+
+
+def _change(path: str, applied: str | None, live: str | None) -> str:
+    """Where both read the same, what differs is hidden, or stands outside the file."""
+    if applied != live:
+        return f"applied {_value(applied)}, live {_value(live)}"
+    secret = applied == _REDACTED or is_secret_name(path) or any(mark in str(applied) for mark in _OF_A_FILE)
+    return "secret changed" if secret else f"what {_value(live)} stands for changed"
 
 
 def _value(text: str | None) -> str:

@@ -12,6 +12,7 @@ from pyv_edge_agent.core import (
     activating,
     asked,
     carrying,
+    checking,
     content,
     hearing,
     living,
@@ -56,6 +57,7 @@ def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Ef
     reach.press(turn)
     mending.press(turn)
     living.press(turn)
+    checking.press(turn)
     living.stand(turn)
     tell(turn)
     return turn.device, tuple(turn.effects)
@@ -63,7 +65,7 @@ def step(device: Device, event: ev.Event, now: ev.Now) -> tuple[Device, tuple[Ef
 
 def due_at(device: Device) -> float:
     """Uptime seconds at which the device next needs `Ticked`."""
-    own = (tell_at, working.work_at, reach.reach_at, mending.mend_at, living.heal_at)
+    own = (tell_at, working.work_at, reach.reach_at, mending.mend_at, living.heal_at, checking.check_at)
     return min(at(device) for at in own)
 
 
@@ -132,7 +134,7 @@ def _take(turn: Turn, event: ev.Event) -> None:
 
 def _boot(turn: Turn, event: ev.Booted) -> None:
     """Counters first: durable before the first message of this start."""
-    turn.set(boot_id=event.boot_id, machine_boot_id=event.machine_boot_id)
+    turn.set(boot_id=event.boot_id, machine_boot_id=event.machine_boot_id, checked_at=turn.up)
     turn.note(boot=turn.state.boot + 1)
     hearing.enter_epoch(turn)
     if turn.memory.committed is None:

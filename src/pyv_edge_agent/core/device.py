@@ -30,6 +30,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     health_look_seconds: float = 1.0
     #: without a proof under way
     health_idle_seconds: float = 5.0
+    #: between two looks at all that may drift, whatever inotify says
+    full_check_seconds: float = 3600.0
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +148,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     live_hash: str | None = None
     live_document: Any = None
     effective_hash: str | None = None
+    #: key path of each value from outside the live file → keyed digest
+    live_values: dict[str, str] = {}
+    #: uptime of the last full check
+    checked_at: float = 0.0
     drift: DriftState = DriftState(standing=Standing.UNKNOWN)
     health: dict[str, Any] = {}
     #: WriteLive under way: who asked

@@ -82,6 +82,8 @@ class Switched(msgspec.Struct, frozen=True, kw_only=True):
     """The live file is written and what it affects was restarted; the effective hash is of what runs now."""
 
     effective_hash: str | None
+    #: as LiveSeen
+    values: dict[str, str] = {}
 
 
 class SwitchFailed(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,8 @@ class LiveSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     data: bytes | None
     effective_hash: str | None
+    #: key path of each value from outside the file, and of each secret → keyed digest of the value as it is now
+    values: dict[str, str] = {}
 
 
 class Ticked(msgspec.Struct, frozen=True):

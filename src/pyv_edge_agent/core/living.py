@@ -63,6 +63,7 @@ def live_seen(turn: Turn, event: ev.LiveSeen) -> None:
         live_document=document,
         live_hash=config_hash(document) if document is not None else None,
         effective_hash=event.effective_hash,
+        live_values=event.values,
         live_known=True,
     )
     _measure(turn)
@@ -161,8 +162,11 @@ def _measure(turn: Turn) -> None:
         return
     if device.effective_hash is None or device.live_hash != committed.config_hash:
         return
-    if committed.effective_hash is None or committed.measured_by != version:
-        measured = replace(committed, effective_hash=device.effective_hash, measured_by=version)
+    named = bool(committed.values) or not device.live_values or committed.effective_hash != device.effective_hash
+    if committed.effective_hash is None or committed.measured_by != version or not named:
+        measured = replace(
+            committed, effective_hash=device.effective_hash, values=device.live_values, measured_by=version
+        )
         turn.remember(committed=measured)
 
 
@@ -170,7 +174,7 @@ def _paths(turn: Turn, applied: Installed) -> tuple[str, ...] | None:
     """Key paths that differ and are not ignored; none while the store is asked for the counterpart."""
     device = turn.device
     if device.live_hash == applied.config_hash:
-        return ()
+        return tuple(path for path in _changed_outside(device, applied) if not _ignored(turn, path))
     if device.live_document is None:
         return ("",)
     if device.applied_file != applied.file:
@@ -181,13 +185,24 @@ def _paths(turn: Turn, applied: Installed) -> tuple[str, ...] | None:
     return tuple(path for path in found if not _ignored(turn, path))
 
 
+def _changed_outside(device: Device, applied: Installed) -> tuple[str, ...]:
+    """Key paths whose variable or secret is another than at commit: paths alone, for the values are secrets."""
+    if not _environment_differs(device, applied):
+        return ()
+    was, now = applied.values, device.live_values
+    found = sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path)) if was else []
+    return tuple(found) or ("",)  # an earlier agent measured it as a whole alone
+
+
+def _environment_differs(device: Device, applied: Installed) -> bool:
+    return applied.effective_hash is not None and device.effective_hash not in (None, applied.effective_hash)
+
+
 def _kinds(turn: Turn, applied: Installed, paths: tuple[str, ...]) -> tuple[DriftKind, ...]:
     device = turn.device
     if device.live_hash != applied.config_hash:
         return (DriftKind.EDITED,) if paths else ()
-    if applied.effective_hash is not None and device.effective_hash not in (None, applied.effective_hash):
-        return (DriftKind.ENVIRONMENT,)
-    return ()
+    return (DriftKind.ENVIRONMENT,) if paths else ()
 
 
 def _ignored(turn: Turn, path: str) -> bool:
@@ -223,16 +238,19 @@ def _since(turn: Turn, drifted: bool) -> int | None:
 
 def _fought(turn: Turn, path: str) -> bool:
     line = next((one for one in turn.state.healed if one.pointer == path), None)
-    return line is not None and len([at for at in line.at if turn.now.wall_ms - at < HEALS_WITHIN_MS]) >= HEALS_MAX
+    return line is not None and len(_lately(turn, line.at)) >= HEALS_MAX
 
 
 def _healed_now(turn: Turn, paths: tuple[str, ...]) -> tuple[Healed, ...]:
-    recent = {
-        one.pointer: tuple(at for at in one.at if turn.now.wall_ms - at < HEALS_WITHIN_MS) for one in turn.state.healed
-    }
+    recent = {one.pointer: _lately(turn, one.at) for one in turn.state.healed}
     for path in paths:
         recent[path] = (*recent.get(path, ()), turn.now.wall_ms)[-HEALS_MAX:]
     return tuple(Healed(pointer=path, at=at) for path, at in sorted(recent.items()) if at)
+
+
+def _lately(turn: Turn, at: tuple[int, ...]) -> tuple[int, ...]:
+    """Those within the hour; what lies ahead of a clock that was set back counts no more, or healing would stop."""
+    return tuple(one for one in at if 0 <= turn.now.wall_ms - one < HEALS_WITHIN_MS)
 
 
 def _parsed(data: bytes, format: ConfigFormat) -> Any:

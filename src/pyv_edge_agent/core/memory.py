@@ -43,6 +43,8 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str
     #: at commit; none until first measured
     effective_hash: str | None = None
+    #: at the same time, of each value from outside the file: key path → keyed digest, so that drift can name the path
+    values: dict[str, str] = {}
     #: the agent version that measured it: another one may have other defaults, so it is retaken (PROTOCOL 7)
     measured_by: str = ""
     floor: int = 0

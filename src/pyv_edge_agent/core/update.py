@@ -50,6 +50,8 @@ class InForce(msgspec.Struct, frozen=True):
 
     effective_hash: str | None
     agent_version: str = ""
+    #: key path → keyed digest of what comes from outside the file
+    values: dict[str, str] = {}
 
 
 class Proved(msgspec.Struct, frozen=True):
@@ -142,7 +144,7 @@ def _learned(memory: Memory, trial: Trial, move: Move, phase: Phase, at: int) ->
             return replace(memory, trial=fetched)
         case InForce() if phase is Phase.PROVING and trial.staged is not None:
             by = move.agent_version or trial.staged.measured_by
-            staged = replace(trial.staged, effective_hash=move.effective_hash, measured_by=by)
+            staged = replace(trial.staged, effective_hash=move.effective_hash, values=move.values, measured_by=by)
             return replace(memory, trial=replace(trial, phase=phase, staged=staged))
         case Proved() if trial.staged is not None:
             return _committed(memory, trial, trial.staged, at)

@@ -91,7 +91,7 @@ def switched(turn: Turn, event: ev.Switched) -> None:
     if trial is not None and back and trial.unreached:
         carrying.back(turn)
     else:
-        move(turn, up.InForce(event.effective_hash, turn.device.facts.agent_version))
+        move(turn, up.InForce(event.effective_hash, turn.device.facts.agent_version, event.values))
     if trial is not None and back:
         hooking.reverted(turn, trial.staged)
 

@@ -177,3 +177,11 @@ def test_no_bomb_takes_long_to_be_refused(bomb: bytes) -> None:
     with pytest.raises(ConfigError):
         Config.from_bytes(bomb).validate({})
     assert time.process_time() - started < 5.0
+
+
+def test_digests_of_what_stands_outside_the_file_tell_which_changed_and_not_to_what() -> None:
+    config = Config({"cloud": {"api_key": "${API_KEY}", "endpoint": "${HOST:-https://a}"}})
+    one, other = (config.hidden_digests({"API_KEY": key}, KEY) for key in ("first", "second"))
+    assert one.keys() == other.keys() == {"/cloud/api_key", "/cloud/endpoint"}
+    assert [path for path in one if one[path] != other[path]] == ["/cloud/api_key"]
+    assert "first" not in str(one)

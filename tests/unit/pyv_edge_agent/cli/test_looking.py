@@ -141,6 +141,23 @@ def test_drift_exits_by_its_standing_and_shows_values(agent: Agent, standing: st
     assert "and 2 more" in said
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("/cloud/api_key", '"[redacted]"', "secret changed"),
+        ("/cloud/api_key", '"${KEY}"', "secret changed"),
+        ("/cloud/endpoint", '"${file:/run/endpoint}"', "secret changed"),
+        ("/cloud/endpoint", '"${HOST}"', 'what "${HOST}" stands for changed'),
+    ],
+)
+def test_drift_of_a_secret_says_that_and_no_more(agent: Agent, path: str, text: str, said: str) -> None:
+    changes = [{"path": path, "applied": text, "live": text}]
+    agent.answers["drift"] = {
+        "standing": "drifted", "kinds": ["environment"], "paths": [path], "changes": changes, "more": 0,
+    }  # fmt: skip
+    assert f"{path}: {said}\n" in run(agent.root, "drift", code=3).stdout
+
+
 def test_a_rollback_is_by_version_or_to_the_one_before(agent: Agent) -> None:
     assert "going back to 1.0" in run(agent.root, "rollback", "1.0").stdout
     assert "going back to 1.0" in run(agent.root, "rollback", "--to", "previous").stdout

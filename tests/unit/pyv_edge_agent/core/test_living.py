@@ -30,9 +30,11 @@ def at_rest(**fields: Any) -> Bench:
     return bench
 
 
-def see(bench: Bench, live: bytes | None, effective_hash: str | None = "e" * 64) -> None:
+def see(
+    bench: Bench, live: bytes | None, effective_hash: str | None = "e" * 64, values: dict[str, str] | None = None
+) -> None:
     """The file is looked at, and the store answers if it is asked."""
-    bench.feed(ev.LiveSeen(data=live, effective_hash=effective_hash))
+    bench.feed(ev.LiveSeen(data=live, effective_hash=effective_hash, values=values or {}))
     for look in bench.did(do.Look):
         bench.feed(ev.Looked(blob=look.blob, data=ONE if look.blob == digest_of(ONE) else LIVE))
 
@@ -110,6 +112,31 @@ def test_another_environment_is_drift_of_its_own_kind() -> None:
     assert bench.device.drift.kinds == (DriftKind.ENVIRONMENT,)
 
 
+def test_a_secret_that_was_rotated_is_named_by_its_key_path_alone() -> None:
+    bench = Bench()
+    see(bench, LIVE, "e" * 64, {"/cloud/api_key": "one", "/cloud/endpoint": "same"})
+    see(bench, LIVE, "d" * 64, {"/cloud/api_key": "two", "/cloud/endpoint": "same"})
+    assert (bench.device.drift.kinds, bench.device.drift.paths) == ((DriftKind.ENVIRONMENT,), ("/cloud/api_key",))
+    see(bench, LIVE, "e" * 64, {"/cloud/api_key": "one", "/cloud/endpoint": "same"})
+    assert bench.device.drift.kinds == ()
+
+
+def test_what_an_earlier_agent_measured_as_a_whole_gets_its_names_while_it_is_the_same() -> None:
+    bench = Bench()
+    see(bench, LIVE, "e" * 64)
+    see(bench, LIVE, "e" * 64, {"/cloud/api_key": "one"})
+    see(bench, LIVE, "d" * 64, {"/cloud/api_key": "two"})
+    assert bench.device.drift.paths == ("/cloud/api_key",)
+
+
+def test_an_ignored_secret_is_no_drift() -> None:
+    ignore = (Ignored(pointer="/cloud", reason="rotated by hand", until=2**52),)
+    bench = at_rest(drift=DriftTerms(ignore=ignore))
+    see(bench, ONE, "e" * 64, {"/cloud/api_key": "one"})
+    see(bench, ONE, "d" * 64, {"/cloud/api_key": "two"})
+    assert bench.device.drift.kinds == ()
+
+
 def test_the_provisioned_configs_environment_is_measured_when_first_seen() -> None:
     bench = Bench()
     see(bench, LIVE, "e" * 64)
@@ -170,6 +197,31 @@ def test_an_hour_later_it_heals_again() -> None:
     bench.feed(ev.Ticked(), after=3601.0)
     see(bench, EDITED)
     assert bench.did(do.WriteLive)
+
+
+def test_a_clock_that_is_set_back_does_not_end_healing_for_ever() -> None:
+    bench = at_rest(drift=HEAL)
+    for _ in range(3):
+        see(bench, EDITED)
+        bench.feed(ev.Switched(effective_hash="e" * 64))
+        see(bench, ONE)
+    bench.broker.wall_ms -= 365 * 86_400_000
+    bench.feed(ev.Ticked(), after=120.0)
+    see(bench, EDITED)
+    assert bench.did(do.WriteLive)
+
+
+@pytest.mark.parametrize("live", [b"[windows]\ndefault_size = 1.0\n", b"[windows]\ndefault_size = true\n"])
+def test_another_type_of_the_same_number_is_drift(live: bytes) -> None:
+    bench = at_rest()
+    see(bench, live)
+    assert bench.device.drift.paths == ("/windows/default_size",)
+
+
+def test_a_date_is_refused_so_the_document_is_drift_as_a_whole() -> None:
+    bench = at_rest()
+    see(bench, ONE + b"since = 2026-01-01\n")
+    assert (bench.device.drift.live_hash, bench.device.drift.paths) == (None, ("",))
 
 
 def test_a_heal_that_failed_does_not_stop_detection() -> None:
