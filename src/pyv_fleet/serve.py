@@ -158,7 +158,7 @@ async def _engine(data: Path, settings: Settings, ground: Ground, authority: Aut
     from pyv_fleet.core.history import Kept
     from pyv_fleet.core.polling import parse_address
     from pyv_fleet.engine.assembly import Surroundings, assemble
-    from pyv_fleet.engine.desk import Addresses
+    from pyv_fleet.engine.parts import Addresses
     from pyv_fleet.engine.polls import PollPlan
     from pyv_fleet.sinks_of import telling_of
     from pyv_fleet.store.bundle_files import BundleFiles

@@ -21,8 +21,9 @@ from pyv_fleet.core.release import build_release
 from pyv_fleet.core.views import TokenSpec
 from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.assembly import Engine, Surroundings, assemble, found_fleet
-from pyv_fleet.engine.desk import Addresses, Desk
+from pyv_fleet.engine.desk import Desk
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.parts import Addresses
 from pyv_fleet.engine.polls import PollPlan
 from pyv_fleet.link.interface import Incoming
 from pyv_fleet.store.bundle_files import BundleFiles

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import httpx
@@ -19,14 +21,17 @@ from pyv_fleet.api.app import build_app
 from pyv_fleet.api.context import ApiContext
 from pyv_fleet.api.tls import CERTIFICATE_KEY
 from pyv_fleet.core import views
-from pyv_fleet.core.access import Doors
+from pyv_fleet.core.access import PAGE_COOKIE, Doors
 from pyv_fleet.core.keys import KeyMade, KeySpec
+from pyv_fleet.core.page_sessions import key_of
 from pyv_fleet.core.words import (
     ActOutcome,
     AlertState,
     AuthScope,
+    MemberStanding,
     ReturnStanding,
     RollbackState,
+    RolloutAct,
     RolloutState,
     Verdict,
     WaveState,
@@ -35,6 +40,8 @@ from pyv_fleet.engine.answers import Answer
 from pyv_fleet.engine.desired import Desired
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.engine.ground import Changes
+from pyv_fleet.engine.page_sessions import PageSessions
+from pyv_fleet.trust.tokens import hash_of
 from pyv_fleet.web.page import page_routes
 from pyvorin_edge.vocabulary import (
     Connectivity,
@@ -48,6 +55,8 @@ from pyvorin_edge.vocabulary import (
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 TOKENS = {f"pyvapi1.{scope.value}": (f"{scope.value}er", scope) for scope in AuthScope}
+#: in the form that signing in asks for
+PAGE_TOKENS = {scope: f"pyvapi1.{scope.value}{'-' * 22}" for scope in AuthScope}
 GOLDEN = "ab" * 32
 
 
@@ -82,6 +91,33 @@ def rollout(**changes: Any) -> views.RolloutView:
         "reason": "tour", "created_by": "operator", "created_at": NOW, "ended_at": NOW,
     }  # fmt: skip
     return views.RolloutView(**{**fields, **changes})
+
+
+def plan(spec: views.RolloutSpec) -> views.PlanView:
+    """What the spec would do to two devices."""
+    waves = spec.waves or ("1%", "100%")
+    shown = [
+        views.PlanWaveView(cohort=str(one), soak_seconds=60, approve=False, devices=2, online=2, new=2,
+                           device_ids=("FLEET-1", "FLEET-2"), allowed={"failed": 0})
+        for one in waves
+    ]  # fmt: skip
+    return views.PlanView(
+        digest="12" * 32, channel=spec.channel, release="ef" * 32, version=spec.release, baseline="cd" * 32,
+        baseline_version="1.1", devices=2, waves=tuple(shown), diffs=(),
+        checks=(views.CheckView(name="canary", good=True, detail="1 of 2 devices for 60 s"),), approvals=0,
+        finish_at=NOW, download_bytes=1234,
+    )  # fmt: skip
+
+
+class StandInAuditLog:
+    """One line about whatever is asked for."""
+
+    async def newest(self) -> int:
+        return 1
+
+    async def of_subject(self, subject: str, limit: int) -> tuple[views.AuditView, ...]:
+        act = views.AuditView(seq=1, at=NOW, actor="operator", act="rollout.create", subject=subject, reason="tour")
+        return (act,)
 
 
 @dataclass
@@ -149,6 +185,9 @@ class StandInRollbacks:
         every = [self._device(device_id) for device_id in ("FLEET-1", "FLEET-2")]
         return views.RollbackReport(rollback=rollback(self.desk.missing), devices=tuple(every))
 
+    def under_way(self) -> tuple[views.RollbackView, ...]:
+        return (rollback(self.desk.missing, waiting=1, done=False),) if self.desk.missing else ()
+
     async def acknowledgements(self, rollback_id: str, after: int, limit: int) -> views.RollbackAcks:
         back = [one for one in ("FLEET-1", "FLEET-2") if one not in self.desk.missing]
         return views.RollbackAcks(after=after, items=tuple(self._device(one) for one in back[after : after + limit]))
@@ -170,8 +209,11 @@ class StandInDesk:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     bell: Changes = field(default_factory=Changes)
     fails: Exception | None = None
+    refuses: Exception | None = None
     drifted: list[views.DriftView] = field(default_factory=list)
     missing: tuple[str, ...] = ()
+    emergency: tuple[views.AlertView, ...] = ()
+    now_ms: int = 0
     response: dict[str, Any] = field(default_factory=dict)
     answers: StandInAnswers = field(default_factory=StandInAnswers)
 
@@ -267,6 +309,45 @@ class StandInDesk:
         self.asked.append(("create_key", spec))
         return KeyMade(id="k-1", name=spec.name, scope=spec.scope, key="pyvapi1.made", expires_at=None)
 
+    @cached_property
+    def page_sessions(self) -> PageSessions:
+        async def standing(sha256: str) -> tuple[str, AuthScope] | None:
+            return next(((f"{one.value}er", one) for one in AuthScope if hash_of(PAGE_TOKENS[one]) == sha256), None)
+
+        return PageSessions(lambda: self.now_ms, secrets.token_bytes, standing)
+
+    @property
+    def audit_log(self) -> StandInAuditLog:
+        return StandInAuditLog()
+
+    async def emergencies(self) -> tuple[views.AlertView, ...]:
+        return self.emergency
+
+    async def acknowledge(self, alert_id: str, verb: views.AlertVerb, actor: str) -> None:
+        self.asked.append(("acknowledge", alert_id, verb.reason, actor))
+
+    async def releases(self, after: str | None, limit: int) -> views.Page[views.ReleaseView]:
+        return views.Page(items=(), total=0)
+
+    async def plan_rollout(self, spec: views.RolloutSpec) -> views.PlanView:
+        return plan(spec)
+
+    async def undone_by(self, rollout_id: str, verb: views.RolloutVerb) -> views.RollbackSpec:
+        return views.RollbackSpec(to="cd" * 32, channels=("stable",), reason=verb.reason)
+
+    async def act_on_rollout(
+        self, rollout_id: str, act: RolloutAct, verb: views.RolloutVerb, actor: str
+    ) -> views.RolloutView:
+        if self.refuses:
+            raise self.refuses
+        self.asked.append(("act", rollout_id, act, verb, actor))
+        return await self.rollout(rollout_id)
+
+    async def rollout_devices(self, rollout_id: str, *asked: Any) -> views.Page[views.MemberView]:
+        self.asked.append(("rollout_devices", rollout_id, *asked))
+        one = views.MemberView(device_id="FLEET-1", standing=MemberStanding.FAILED, said="FLEET-1 refused the release")
+        return views.Page(items=(one,), total=1)
+
     @property
     def rollbacks(self) -> StandInRollbacks:
         return StandInRollbacks(self)
@@ -346,7 +427,9 @@ class Browser:
     app: Litestar
     address: str = "203.0.113.9"
     token: str | None = None
-    cookie: str | None = None
+    #: it signs in on the page at its first call
+    signed_in: AuthScope | None = None
+    session: str | None = None
     bearing: x509.Certificate | None = None
     host: str = "127.0.0.1:8443"
 
@@ -358,9 +441,27 @@ class Browser:
         transport = httpx.ASGITransport(
             cast(Any, self._with_certificate), client=(self.address, 1), raise_app_exceptions=False
         )
-        cookies = {"pyv_fleet_token": self.cookie} if self.cookie else None
+        if self.signed_in is not None and self.session is None:
+            self.session = await self._sessions.sign_in(PAGE_TOKENS[self.signed_in], self.address)
+        cookies = {PAGE_COOKIE[True]: self.session} if self.session else None
         async with httpx.AsyncClient(transport=transport, base_url=f"https://{self.host}", cookies=cookies) as client:
             return await client.request(method, path, headers=headers, **more)
+
+    def send(self, path: str, **fields: str) -> httpx.Response:
+        """A form as this browser sends it from a page of the server: with its seal and its origin."""
+        if self.session is None:
+            self("GET", "/")
+        sealed = {"seal": self.sealed(path), **fields}
+        return self("POST", path, data=sealed, headers={"origin": f"https://{self.host}"})
+
+    def sealed(self, path: str) -> str:
+        """A form's seal, as a page holds it."""
+        return self._sessions.seal(key_of(self.session or ""), path)
+
+    @property
+    def _sessions(self) -> PageSessions:
+        found: PageSessions = self.app.state.context.desk.page_sessions
+        return found
 
     async def _with_certificate(self, scope: Any, receive: Any, send: Any) -> None:
         if self.bearing is not None:

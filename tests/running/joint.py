@@ -27,8 +27,9 @@ from pyv_fleet.broker.settings import BrokerSettings, Identity
 from pyv_fleet.core.views import TokenSpec
 from pyv_fleet.core.words import CatchUp
 from pyv_fleet.engine.assembly import Engine, Surroundings, assemble, found_fleet
-from pyv_fleet.engine.desk import Addresses, Desk
+from pyv_fleet.engine.desk import Desk
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.parts import Addresses
 from pyv_fleet.link.mqtt import LinkSettings
 from pyv_fleet.store.bundle_files import BundleFiles
 from pyv_fleet.store.database import Database

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from pyv_fleet.api.context import HasCaller, HasContext, HasDesk
 from pyv_fleet.api.guards import may
-from pyv_fleet.api.rate import Rates
+from pyv_fleet.core.rates import Rates
 from pyv_fleet.core.words import AuthScope
 from pyv_fleet.engine.errors import Invalid, NotFound, TooMany, Unauthorised
 from pyvorin_edge import wire

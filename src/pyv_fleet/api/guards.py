@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from litestar.connection import ASGIConnection
+from litestar.connection import ASGIConnection, Request
 from litestar.handlers import BaseRouteHandler
 
 from pyv_fleet.api.context import ApiContext, remember_caller
 from pyv_fleet.api.tls import CERTIFICATE_KEY
 from pyv_fleet.core.access import PAGE_COOKIE, Caller, Denied, May, decide, known_host
-from pyv_fleet.core.words import AuthScope
+from pyv_fleet.core.page_sessions import SEAL_FIELD, from_here
+from pyv_fleet.core.words import AuthScope, SealFault
 from pyv_fleet.engine.errors import Forbidden, Unauthorised
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def may(
     same_device: bool = False,
     article: bool = False,
     page: bool = False,
+    form: bool = False,
     loopback: bool = False,
     everyone: bool = False,
 ) -> dict[str, May]:
@@ -40,6 +43,7 @@ def may(
             same_device=same_device,
             article=article,
             page=page,
+            form=form,
             loopback=loopback,
             everyone=everyone,
         )
@@ -57,20 +61,24 @@ async def admit(connection: Connection, handler: BaseRouteHandler) -> None:
     if denied is not None:
         raise _error(denied)
     remember_caller(connection, caller)
+    if stated.form and connection.scope["method"] == "POST":  # type: ignore[typeddict-item]
+        await _refuse_forged(connection, caller, context)
 
 
 async def identify(connection: Connection, context: ApiContext) -> Caller:
     """Who calls: a token's name and scope, a certificate's device, or only an address."""
     address = connection.client.host if connection.client else None
     near = Caller(address=address, host_known=known_host(connection.headers.get("host"), context.hosts))
-    token, by_cookie = _token(connection)
+    token = _token(connection)
     if token is not None:
         found = await context.desk.scope_of(token)
-        if found is None and by_cookie:
-            return near  # a page's old cookie: as if it had none
         if found is None:
             raise Unauthorised("Not signed in", "this token is not known, or its time is over")
-        return Caller(address=address, name=found[0], scope=found[1], by_cookie=by_cookie)
+        return Caller(address=address, name=found[0], scope=found[1])
+    cookie = connection.cookies.get(PAGE_COOKIE[connection.url.scheme == "https"])
+    if cookie:  # an old one is as good as none
+        session = await context.desk.page_sessions.known(cookie[:TOKEN_CHARS_MAX], by_hand=_by_hand(connection))
+        return near if session is None else _signed_in(near, *session)
     certificate = client_certificate(connection)
     if certificate is None or not await _holds(certificate, context):
         return near
@@ -84,13 +92,28 @@ def client_certificate(connection: Connection) -> x509.Certificate | None:
     return x509.load_der_x509_certificate(der) if isinstance(der, bytes) else None
 
 
-def _token(connection: Connection) -> tuple[str | None, bool]:
-    header = connection.headers.get("authorization", "")
-    kind, _, token = header.partition(" ")
-    if kind.lower() == "bearer":
-        return token.strip()[:TOKEN_CHARS_MAX], False
-    cookie = connection.cookies.get(PAGE_COOKIE)
-    return (cookie[:TOKEN_CHARS_MAX], True) if cookie else (None, False)
+async def _refuse_forged(connection: Connection, caller: Caller, context: ApiContext) -> None:
+    """Forbidden unless a page of this server made the form for this very session; Conflict if it was sent before."""
+    if not from_here(connection.headers):
+        raise Forbidden("Not from this page", SealFault.FOREIGN.sentence)
+    assert isinstance(connection, Request)
+    shown = (await connection.form()).get(SEAL_FIELD)
+    context.desk.page_sessions.spend(caller.session or "", connection.url.path, shown if isinstance(shown, str) else "")
+
+
+def _signed_in(near: Caller, key: str, name: str, scope: AuthScope) -> Caller:
+    return msgspec.structs.replace(near, name=name, scope=scope, session=key)
+
+
+def _by_hand(connection: Connection) -> bool:
+    """Whether a person goes somewhere, not a page that fetches its news."""
+    mode = connection.headers.get("sec-fetch-mode", "navigate")
+    return mode == "navigate" and "hx-request" not in connection.headers
+
+
+def _token(connection: Connection) -> str | None:
+    kind, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip()[:TOKEN_CHARS_MAX] if kind.lower() == "bearer" else None
 
 
 async def _holds(certificate: x509.Certificate, context: ApiContext) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from pyv_fleet.api.context import After, HasCaller, HasDesk, Limit, actor_of
 from pyv_fleet.api.guards import may
-from pyv_fleet.core.views import Page, PlanView, RollbackView, RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import AuthScope, RolloutAct
+from pyv_fleet.core.views import MemberView, Page, PlanView, RollbackView, RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AuthScope, MemberStanding, RolloutAct
+
+Wave = Annotated[int | None, QueryParameter(name="wave", ge=1, description="from 1; else the last that was opened")]
+Standing = Annotated[MemberStanding | None, QueryParameter(name="standing", description="only those that stand so")]
 
 
 @post("/v1/rollouts/plan", opt=may(AuthScope.READ), status_code=200)
@@ -35,6 +40,19 @@ async def rollout(desk: HasDesk, rollout_id: FromPath[str]) -> RolloutView:
     return await desk.rollout(rollout_id)
 
 
+@get("/v1/rollouts/{rollout_id:str}/devices", opt=may(AuthScope.READ))
+async def rollout_devices(
+    desk: HasDesk,
+    rollout_id: FromPath[str],
+    wave: Wave = None,
+    standing: Standing = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> Page[MemberView]:
+    """By which devices a wave is judged, and where each stands: now, or as it was judged."""
+    return await desk.rollout_devices(rollout_id, wave, standing, after, limit)
+
+
 @post("/v1/rollouts/{rollout_id:str}/undo", opt=may(AuthScope.OPERATE), status_code=200)
 async def undo(
     desk: HasDesk, caller: HasCaller, rollout_id: FromPath[str], data: JSONBody[RolloutVerb]
@@ -59,4 +77,4 @@ async def act(
     return await desk.act_on_rollout(rollout_id, act, data, actor_of(caller))
 
 
-ROUTES = (plan, create, rollouts, rollout, undo, forget, act)
+ROUTES = (plan, create, rollouts, rollout, rollout_devices, undo, forget, act)

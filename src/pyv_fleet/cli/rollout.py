@@ -12,7 +12,7 @@ from pyv_fleet.cli.output import Column, show_list, show_one
 from pyv_fleet.cli.rollout_follow import FIELDS, follow_rollout
 from pyv_fleet.cli.rollout_spec import spec_of, spec_options
 from pyv_fleet.cli.session import Session, with_session
-from pyv_fleet.core.words import RolloutAct
+from pyv_fleet.core.words import MemberStanding, RolloutAct
 
 if TYPE_CHECKING:
     from pyv_fleet.core.views import PlanView, RolloutView
@@ -112,6 +112,20 @@ def show(session: Session, rollout_id: str | None) -> None:
         click.echo()
         show_list(session, found.waves, _WAVE_COLUMNS)
         _show_measures(session, found)
+
+
+@group.command()
+@click.argument("rollout_id", required=False)
+@click.option("--wave", type=click.IntRange(1), help="Counted from 1; else the last that was opened.")
+@click.option(
+    "--standing", type=click.Choice([word.value for word in MemberStanding]), help="Only those that stand so."
+)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@with_session
+def devices(session: Session, rollout_id: str | None, wave: int | None, standing: str | None, limit: int) -> None:
+    """By which devices a wave is judged, and where each stands: now, or as it was judged."""
+    found = session.client.rollout_devices(rollout_id or _newest(session), wave, standing)
+    show_list(session, list(itertools.islice(found, limit)), _MEMBERS)
 
 
 @group.command()
@@ -251,6 +265,11 @@ _WAVE_COLUMNS: Final = (
     Column("waiting", lambda w: w.waiting + w.retrying),
     Column("verdict", lambda w: w.verdict),
     Column("because", lambda w: w.because),
+)
+_MEMBERS: Final = (
+    Column("device", lambda one: one.device_id),
+    Column("standing", lambda one: one.standing),
+    Column("seen", lambda one: one.said),
 )
 _MEASURES: Final = (
     Column("wave", lambda row: row[0]),

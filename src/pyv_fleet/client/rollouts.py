@@ -27,6 +27,14 @@ class Rollouts(Transport):
         """One rollout, by id or name."""
         return self.get(f"/v1/rollouts/{safe(rollout_id)}", views.RolloutView)
 
+    def rollout_devices(
+        self, rollout_id: str, wave: int | None = None, standing: str | None = None
+    ) -> Iterator[views.MemberView]:
+        """By which devices a wave is judged, and where each stands."""
+        asked = {"wave": wave, "standing": standing}
+        path = f"/v1/rollouts/{safe(rollout_id)}/devices"
+        yield from self.pages(path, views.Page[views.MemberView], {k: v for k, v in asked.items() if v is not None})
+
     def move_rollout(self, rollout_id: str, move: str, body: views.RolloutVerb) -> views.RolloutView:
         """Start, approve, pause, resume, promote, retry, skip or abort it."""
         return self.send("POST", f"/v1/rollouts/{safe(rollout_id)}/{move}", body, views.RolloutView)

@@ -9,7 +9,8 @@ import msgspec
 
 from pyv_fleet.core.words import AuthScope
 
-PAGE_COOKIE: Final = "pyv_fleet_token"
+PAGE_COOKIE: Final = {True: "__Host-pyv_fleet_session", False: "pyv_fleet_session"}
+"""By whether TLS is spoken: what was set over TLS cannot be set over without it, and a browser keeps ports together."""
 _RANK: Final = {AuthScope.INGEST: -1, AuthScope.READ: 0, AuthScope.OPERATE: 1, AuthScope.ADMIN: 2}
 Network = IPv4Network | IPv6Network
 
@@ -25,8 +26,10 @@ class May(msgspec.Struct, frozen=True, kw_only=True):
     same_device: bool = False
     #: the article's clients, without credentials, from `article_networks`
     article: bool = False
-    #: the page's own readers: a token in the cookie, or loopback where the settings say so
+    #: the page's own readers: a session, or loopback where the settings say so
     page: bool = False
+    #: the page's own forms: only a session of the scope, and what is sent bears a seal and comes from this server
+    form: bool = False
     #: on loopback without a token: figures alone
     loopback: bool = False
     #: everybody; its own credentials, if any, are checked inside (enrolment, login)
@@ -45,8 +48,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     scope: AuthScope | None = None
     #: of a certificate that the store holds valid
     device_id: str | None = None
-    #: the token came by cookie: good for reading alone
-    by_cookie: bool = False
+    #: the key of the page's session: good for the page and its forms alone
+    session: str | None = None
 
 
 class Doors(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,9 +102,11 @@ def _by_place(may: May, caller: Caller, doors: Doors) -> bool:
 def _by_token(may: May, caller: Caller) -> bool:
     if caller.scope is None:
         return False
-    if caller.by_cookie:
-        return may.page and _RANK[caller.scope] >= _RANK[AuthScope.READ]
-    needed = may.scope or (AuthScope.READ if may.page or may.article else None)
+    if may.form and caller.session is None:
+        return False
+    if caller.session is not None and not (may.page or may.form):
+        return False
+    needed = may.scope or (AuthScope.READ if may.page or may.article or may.form else None)
     return needed is not None and _RANK[caller.scope] >= _RANK[needed]
 
 
@@ -128,6 +133,8 @@ def _denied(may: May, caller: Caller) -> Denied:
 
 def _wanted(may: May) -> str:
     ways = []
+    if may.form:
+        return f"to be signed in on the page with a token of scope {may.scope or AuthScope.READ}"
     if may.scope is not None or may.page or may.article:
         ways.append(f"a token of scope {may.scope or AuthScope.READ} (Authorization: Bearer …)")
     if may.device:

@@ -216,6 +216,13 @@ class AuthScope(Word):
     ADMIN = "admin", "all, tokens and trust included"
 
 
+class SealFault(Word):
+    """What is wrong with a form that was sent to the page."""
+
+    FOREIGN = "foreign", "this form was not made for you on this page: open it anew and send that"
+    SPENT = "spent", "this form was sent already, and what it asked for was done or refused then"
+
+
 class EnrolRefusal(Word):
     """Why a device is not enrolled (PROTOCOL 2)."""
 

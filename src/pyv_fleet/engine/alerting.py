@@ -100,6 +100,11 @@ class Alerting:
         self._ground.changes.ring("alerts")
         return await self.get(alert_id)
 
+    async def emergencies(self) -> tuple[AlertView, ...]:
+        """Releases that went out without a canary, and that nobody has acknowledged yet; oldest first."""
+        async with self._ground.database.read() as connection:
+            return tuple(view_of(one) for one in await alerts.open_named(connection, AlertName.EMERGENCY))
+
     async def get(self, alert_id: str) -> AlertView:
         """One; NotFound."""
         async with self._ground.database.read() as connection:

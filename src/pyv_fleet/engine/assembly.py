@@ -25,7 +25,7 @@ from pyv_fleet.engine.bundles import Bundles
 from pyv_fleet.engine.catching_up import CatchingUp, resolve_behind, unseen
 from pyv_fleet.engine.channels import Channels
 from pyv_fleet.engine.desired import DesiredOrders
-from pyv_fleet.engine.desk import Addresses, Desk
+from pyv_fleet.engine.desk import Desk
 from pyv_fleet.engine.devices import Devices
 from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.drift_watch import DriftWatch
@@ -41,8 +41,9 @@ from pyv_fleet.engine.intake import Intake, Monotonic
 from pyv_fleet.engine.orders import DAY_MS, Orders
 from pyv_fleet.engine.outlets import Outlets, Telling
 from pyv_fleet.engine.paces import Paces
+from pyv_fleet.engine.page_sessions import PageSessions
 from pyv_fleet.engine.parcels import Parcels
-from pyv_fleet.engine.parts import Parts
+from pyv_fleet.engine.parts import Addresses, Parts
 from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.polls import PollPlan, Polls
 from pyv_fleet.engine.presence import Presences
@@ -116,14 +117,13 @@ class Engine:
         self._monotonic, self.trust, self.orders = around.monotonic, trust, Orders(ground, around.signer, trust)
         self.ear, presences = Ear(ground.clock, around.monotonic), Presences()
         self.paces = Paces(ground, self.ear.since)
-        requests = Requests(ground, self.orders, audit, monotonic=around.monotonic)
+        self.requests = requests = Requests(ground, self.orders, audit, monotonic=around.monotonic)
         self.intake = Intake(
             ground, self.alerting, self.paces, presences, ask=requests.ask_for_report, monotonic=around.monotonic
         )
         self.publishing = Publishing(ground, trust, Foreign(ground, trust, self.alerting, audit))
         self.catching_up = CatchingUp(ground, trust, self.orders, requests, self.alerting, audit, around.monotonic)
         self._article_topics = ArticleTopics(ground, around.article_channel)
-        self.requests = requests
         self.reception = Reception(self.intake, requests, self.publishing, presences, self.ear, around.monotonic)
         self.sweeps = Sweeps(ground, trust, self.orders, self.alerting)
         self._revocation = Revocation(ground, around.authority, around.broker)
@@ -157,6 +157,7 @@ class Engine:
             policies=Policies(ground, audit),
             channels=Channels(ground, self.orders, self.paces, audit),
             tokens=self.tokens,
+            page_sessions=PageSessions(ground.clock, ground.random, self.tokens.standing),
             enrolment=enrolment,
             revocation=self._revocation,
             requests=requests,

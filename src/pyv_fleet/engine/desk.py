@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -20,6 +19,7 @@ from pyv_fleet.core.views import (
     ChannelView,
     DeviceView,
     FleetView,
+    MemberView,
     Page,
     PlanView,
     ReleaseView,
@@ -31,27 +31,11 @@ from pyv_fleet.core.views import (
     TokenMade,
     TokenSpec,
 )
-from pyv_fleet.core.words import AuthScope, RolloutAct
-from pyv_fleet.engine.alert_rules import AlertRules
-from pyv_fleet.engine.alerting import Alerting
-from pyv_fleet.engine.answers import Answers
-from pyv_fleet.engine.assignments import Assignments
-from pyv_fleet.engine.bundles import Bundles
-from pyv_fleet.engine.catching_up import CatchingUp
-from pyv_fleet.engine.deliveries import Deliveries
+from pyv_fleet.core.words import AuthScope, MemberStanding, RolloutAct
 from pyv_fleet.engine.desired import Desired
-from pyv_fleet.engine.drift import Drift
 from pyv_fleet.engine.errors import Forbidden, Invalid, NotFound
-from pyv_fleet.engine.groups import Groups
-from pyv_fleet.engine.history import History
-from pyv_fleet.engine.parcels import Parcels
-from pyv_fleet.engine.parts import Parts
-from pyv_fleet.engine.policies import Policies
-from pyv_fleet.engine.promotions import Promotions
-from pyv_fleet.engine.quarantine import Quarantine
-from pyv_fleet.engine.rollback import Rollbacks
-from pyv_fleet.engine.silences import Silences
-from pyv_fleet.engine.yanks import Yanks
+from pyv_fleet.engine.nouns import Nouns
+from pyv_fleet.engine.parts import Addresses, Parts
 from pyv_fleet.store import channels, devices
 from pyv_fleet.store import fleet as fleets
 from pyv_fleet.store.status import Filter
@@ -61,106 +45,15 @@ from pyvorin_edge.vocabulary import Connectivity, Standing, Verb
 ASKED_BY_PEOPLE = (Verb.REPORT, Verb.SNAPSHOT, Verb.LOGS)
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Where this controller is found, for people."""
-
-    broker: str
-    api: str
-
-
-class Desk:
+class Desk(Nouns):
     """Every answer is a view; what cannot be done is an error of errors.py. `actor` is who asks, for the audit."""
 
     def __init__(self, parts: Parts, addresses: Addresses, article_channel: str | None) -> None:
-        self._parts = parts
+        super().__init__(parts)
         self._addresses = addresses
         self._article_channel = article_channel
 
-    @property
-    def answers(self) -> Answers:
-        """What was answered to acts that bore an Idempotency-Key."""
-        return self._parts.answers
-
-    @property
-    def bundles(self) -> Bundles:
-        """Bundles, up and down."""
-        return self._parts.bundles
-
-    @property
-    def parcels(self) -> Parcels:
-        """The orders in force, packed."""
-        return self._parts.parcels
-
-    @property
-    def assignments(self) -> Assignments:
-        """What each device is told for itself."""
-        return self._parts.assignments
-
-    @property
-    def groups(self) -> Groups:
-        """Devices that share labels and values."""
-        return self._parts.groups
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """Who is shut out."""
-        return self._parts.quarantine
-
-    @property
-    def alerting(self) -> Alerting:
-        """Alerts."""
-        return self._parts.alerting
-
-    @property
-    def alert_rules(self) -> AlertRules:
-        """What is an alert."""
-        return self._parts.alert_rules
-
-    @property
-    def silences(self) -> Silences:
-        """What is told to nobody for a while."""
-        return self._parts.silences
-
-    @property
-    def deliveries(self) -> Deliveries:
-        """Who is told of alerts."""
-        return self._parts.deliveries
-
-    @property
-    def drifts(self) -> Drift:
-        """Drift and lag: in sums, ignored, adopted."""
-        return self._parts.drift
-
-    @property
-    def policies(self) -> Policies:
-        """Policies: how releases reach a channel."""
-        return self._parts.policies
-
-    @property
-    def catching_up(self) -> CatchingUp:
-        """How far a controller that started knows what its fleet holds."""
-        return self._parts.catching_up
-
-    @property
-    def yanks(self) -> Yanks:
-        """Releases withdrawn."""
-        return self._parts.yanks
-
-    @property
-    def promotions(self) -> Promotions:
-        """What one channel proved, rolled out on another."""
-        return self._parts.promotions
-
-    @property
-    def rollbacks(self) -> Rollbacks:
-        """Rollbacks: ordered, followed, told of."""
-        return self._parts.rollbacks
-
-    @property
-    def history(self) -> History:
-        """What devices and channels went through."""
-        return self._parts.history
+    # --- the fleet ---
 
     async def fleet(self) -> FleetView:
         """The fleet as a whole."""
@@ -308,6 +201,12 @@ class Desk:
     async def rollout(self, rollout_id: str) -> RolloutView:
         """One; NotFound."""
         return await self._parts.rollouts.get(rollout_id)
+
+    async def rollout_devices(
+        self, rollout_id: str, wave: int | None, standing: MemberStanding | None, after: str | None, limit: int
+    ) -> Page[MemberView]:
+        """By which devices a wave is judged, and how they do; NotFound."""
+        return await self._parts.rollouts.members(rollout_id, wave, standing, after, limit)
 
     async def act_on_rollout(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
         """What a person asks of it."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from pyv_fleet.core.views import (
+    MemberView,
     Page,
     PlanView,
     ReleaseView,
@@ -14,7 +15,7 @@ from pyv_fleet.core.views import (
     RolloutVerb,
     RolloutView,
 )
-from pyv_fleet.core.words import AuthScope, RolloutAct
+from pyv_fleet.core.words import AuthScope, MemberStanding, RolloutAct
 from pyv_fleet.store.devices import DeviceRecord
 from pyv_fleet.store.orders import DirectiveRecord
 from pyv_fleet.store.status import Known, StatusRecord
@@ -84,6 +85,11 @@ class RolloutDesk(Protocol):
 
     async def get(self, rollout_id: str) -> RolloutView:
         """One; NotFound."""
+
+    async def members(
+        self, rollout_id: str, wave: int | None, standing: MemberStanding | None, after: str | None, limit: int
+    ) -> Page[MemberView]:
+        """By which devices a wave is judged, and how they do."""
 
     async def act(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
         """What a person asks of it."""

@@ -23,6 +23,7 @@ from pyv_fleet.engine.groups import Groups
 from pyv_fleet.engine.history import History
 from pyv_fleet.engine.intake import Intake
 from pyv_fleet.engine.interface import ReleaseDesk, RolloutDesk
+from pyv_fleet.engine.page_sessions import PageSessions
 from pyv_fleet.engine.parcels import Parcels
 from pyv_fleet.engine.policies import Policies
 from pyv_fleet.engine.promotions import Promotions
@@ -35,6 +36,14 @@ from pyv_fleet.engine.telemetry import Telemetry
 from pyv_fleet.engine.tokens import Tokens
 from pyv_fleet.engine.trust_chain import TrustChain
 from pyv_fleet.engine.yanks import Yanks
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where this controller is found, for people."""
+
+    broker: str
+    api: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class Parts:
     policies: Policies
     channels: Channels
     tokens: Tokens
+    page_sessions: PageSessions
     enrolment: Enrolment
     revocation: Revocation
     requests: Requests

@@ -74,6 +74,11 @@ class Rollbacks:
             items = tuple([view_of(*(await self._known(connection, record))) for record in found])
         return Page(items=items, next=items[-1].id if more else None, total=total)
 
+    def under_way(self) -> tuple[RollbackView, ...]:
+        """Those in which devices that were online are waited for, the newest first; the store is not asked."""
+        views = [self._open[one].view() for one in sorted(self._open, reverse=True)]
+        return tuple(view for view in views if not view.done)
+
     async def status(self, rollback_id: str) -> RollbackView:
         """How far it is; `last` = the newest. NotFound."""
         if (following := self._open.get(rollback_id)) is not None:

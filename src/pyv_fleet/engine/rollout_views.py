@@ -10,7 +10,7 @@ import msgspec
 from pyv_fleet.core.estimate import finish_at
 from pyv_fleet.core.members import Facts
 from pyv_fleet.core.rollout import Rollout, approvals_missing, moves
-from pyv_fleet.core.verdict import Tally, Wave
+from pyv_fleet.core.verdict import Tally, Wave, budgeted
 from pyv_fleet.core.views import AnalysisView, RolloutSpec, RolloutTerms, RolloutView, WaveView
 from pyv_fleet.engine.ground import rfc3339, rfc3339_or_none
 from pyv_fleet.engine.rollout_plans import follows_rules
@@ -168,5 +168,6 @@ def _wave_view(record: WaveRecord, at: Rollout) -> WaveView:
         analysis=None if record.analysis is None else msgspec.convert(record.analysis, AnalysisView),
         soak_seconds=planned.soak_seconds,
         approve=planned.approve,
+        allowed={word.value: count for word, count in budgeted(at.plan.budgets, tally.judged).items()},
         **msgspec.structs.asdict(tally),
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.clearance import obstacle
-from pyv_fleet.core.members import Facts, Terms
+from pyv_fleet.core.members import Facts, Terms, cause_sentence
 from pyv_fleet.core.policy import Freeze, Herd
 from pyv_fleet.core.rollout import Rollout
 from pyv_fleet.core.rollout_events import AllBack, Event, LastWaveGood, WaveBad, WaveGood, WaveUnclear
@@ -85,6 +85,16 @@ class Watch:
                     return await _look_at_return(connection, record, now)
                 case _:
                     return None
+
+    async def standings(
+        self, connection: AsyncConnection, record: RolloutRecord, number: int
+    ) -> Iterator[tuple[str, MemberStanding, str]]:
+        """Each member of the wave under way by id: where it stands now, and what happened to it in a sentence."""
+        at, now = machine_of(record), self._ground.clock()
+        terms = await self._terms(connection, at)
+        facts = await self._facts(connection, at, number)
+        found = [(one, standing_of(one, terms, now)) for one in facts]
+        return ((one.device_id, standing, cause_sentence(one, standing, terms)) for one, standing in found)
 
     async def _look_at_wave(self, connection: AsyncConnection, record: RolloutRecord, now: int) -> Found:
         at = machine_of(record)

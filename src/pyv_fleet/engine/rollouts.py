@@ -16,8 +16,8 @@ from pyv_fleet.core.estimate import download_seconds
 from pyv_fleet.core.offline import is_offline
 from pyv_fleet.core.rollout import NotNow, Plan, Rollout, already, approvals_missing, made, moves, on_entry, step
 from pyv_fleet.core.rollout_events import Cleared, Event, HoldWave, Paused, Started, Superseded
-from pyv_fleet.core.views import Page, PlanView, RollbackSpec, RolloutSpec, RolloutVerb, RolloutView
-from pyv_fleet.core.words import AuthScope, Happening, RolloutAct, RolloutState
+from pyv_fleet.core.views import MemberView, Page, PlanView, RollbackSpec, RolloutSpec, RolloutVerb, RolloutView
+from pyv_fleet.core.words import AuthScope, Happening, MemberStanding, RolloutAct, RolloutState
 from pyv_fleet.engine.alerting import Alerting
 from pyv_fleet.engine.analysis import Analyses
 from pyv_fleet.engine.audit import AuditLog
@@ -28,6 +28,7 @@ from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.releases import known_release, release_of
 from pyv_fleet.engine.rollout_acts import event_of
 from pyv_fleet.engine.rollout_effects import Effects, everybody
+from pyv_fleet.engine.rollout_members import members_of, page_of
 from pyv_fleet.engine.rollout_plans import draft_of, plan_of, refuse_release
 from pyv_fleet.engine.rollout_preview import preview
 from pyv_fleet.engine.rollout_views import machine_of, record_of, view_of
@@ -142,6 +143,15 @@ class Rollouts:
                 )
         self._ground.changes.ring("rollouts")
         return await self.get(record.id)
+
+    async def members(
+        self, rollout_id: str, wave: int | None, standing: MemberStanding | None, after: str | None, limit: int
+    ) -> Page[MemberView]:
+        """By which devices a wave (from 1; none = the last that was opened) is judged, and how they do; NotFound."""
+        async with self._ground.database.read() as connection:
+            record = await _known(connection, rollout_id)
+            found = await members_of(connection, self._watch, record, wave)
+        return page_of(found, standing, after, limit)
 
     async def act(self, rollout_id: str, act: RolloutAct, verb: RolloutVerb, actor: str) -> RolloutView:
         """What a person asks of it; asking for what has come about changes nothing. NotFound, Invalid, Conflict."""

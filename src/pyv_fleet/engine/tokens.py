@@ -83,9 +83,12 @@ class Tokens:
     async def scope_of(self, text: str) -> tuple[str, AuthScope] | None:
         """Whose API token this is and what it may do; none if it is none, or its time is over."""
         try:
-            sha256 = making.hash_of(making.parse_api_token(text))
+            return await self.standing(making.hash_of(making.parse_api_token(text)))
         except TokenMalformed:
             return None
+
+    async def standing(self, sha256: str) -> tuple[str, AuthScope] | None:
+        """The same, by the SHA-256 of the token's text."""
         async with self._ground.database.read() as connection:
             record = await tokens.api_token_of(connection, sha256)
         if record is None or not making.in_force(

@@ -79,6 +79,12 @@ async def open_among(connection: AsyncConnection, name: str, subjects: Iterable[
     return found
 
 
+async def open_named(connection: AsyncConnection, name: str) -> list[AlertRecord]:
+    """Those of one name that hold, oldest first."""
+    this = (alerts.c.name == name) & (alerts.c.state == AlertState.FIRING.value)
+    return await many(connection, select(alerts).where(this).order_by(alerts.c.id), AlertRecord)
+
+
 async def count_open(connection: AsyncConnection) -> dict[str, int]:
     """How many alerts hold, by name."""
     query = select(alerts.c.name, func.count()).where(alerts.c.state == AlertState.FIRING.value).group_by(alerts.c.name)

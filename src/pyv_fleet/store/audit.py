@@ -86,6 +86,17 @@ async def checked(connection: AsyncConnection, known: Head | None = None) -> Che
             return Checked(head, head.seq + 1 if known is not None and known.seq > head.seq else None)
 
 
+async def of_subject(connection: AsyncConnection, subject: str, limit: int) -> list[AuditRecord]:
+    """The newest lines whose subject is this word, or begins with it."""
+    whole = (audit.c.subject == subject) | audit.c.subject.startswith(f"{subject} ", autoescape=True)
+    return await many(connection, select(audit).where(whole).order_by(audit.c.seq.desc()).limit(limit), AuditRecord)
+
+
+async def newest(connection: AsyncConnection) -> int:
+    """The seq of the last line; 0 = none yet."""
+    return int((await connection.execute(select(func.max(audit.c.seq)))).scalar_one() or 0)
+
+
 async def find_page(connection: AsyncConnection, after: str | None, limit: int) -> tuple[list[AuditRecord], bool, int]:
     """A page, newest first: lines, whether there are more, how many in all. `after` is a seq."""
     query = select(audit).order_by(audit.c.seq.desc()).limit(limit + 1)

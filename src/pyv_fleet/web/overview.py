@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -14,14 +12,15 @@ from pyv_fleet.core.views import (
     AuditView,
     ChannelView,
     DeviceView,
-    FleetView,
     Page,
+    RollbackView,
     RolloutView,
     SnapshotView,
 )
 from pyv_fleet.engine.desk import Desk
 from pyv_fleet.engine.errors import NotFound
 from pyv_fleet.web.filter import DeviceFilter
+from pyv_fleet.web.looks import Look
 
 DEVICES_A_PAGE: Final = 25
 RECORDS_SHOWN: Final = 6
@@ -31,34 +30,25 @@ ATTENTION_SHOWN: Final = 12
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """All of the page but the devices' table."""
 
-    fleet: FleetView
     snapshot: SnapshotView
     channels: tuple[ChannelView, ...]
     rollout: RolloutView | None
+    rollbacks: tuple[RollbackView, ...]
     attention: tuple[AttentionView, ...]
     attention_more: int
     alerts: tuple[AlertView, ...]
     audit: tuple[AuditView, ...]
 
 
-@dataclass
 class Gathering:
     """Looks at the fleet once for all viewers who ask while the look before is under way."""
 
-    desk: Desk
-    _last: Overview | None = None
-    _began: float = 0.0
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    def __init__(self, desk: Desk) -> None:
+        self._look = Look(lambda: _gather(desk))
 
     async def overview(self) -> Overview:
-        """The fleet as it is: never a look that began before this call, or the change that led here may be missed."""
-        clock = asyncio.get_running_loop().time
-        arrived = clock()
-        async with self._lock:
-            if self._last is None or self._began <= arrived:
-                self._began = clock()
-                self._last = await _gather(self.desk)
-            return self._last
+        """The fleet as it is."""
+        return await self._look.now()
 
 
 async def devices_of(desk: Desk, wanted: DeviceFilter, after: str | None) -> Page[DeviceView]:
@@ -79,10 +69,10 @@ async def _gather(desk: Desk) -> Overview:
     rollouts = await desk.rollouts(None, 1)
     attention = tuple(await desk.attention(5000, 90.0))
     return Overview(
-        fleet=await desk.fleet(),
         snapshot=await desk.snapshot(),
         channels=tuple(await desk.channels()),
         rollout=rollouts.items[0] if rollouts.items else None,
+        rollbacks=desk.rollbacks.under_way(),
         attention=attention[:ATTENTION_SHOWN],
         attention_more=max(0, len(attention) - ATTENTION_SHOWN),
         alerts=(await desk.alerting.page(None, RECORDS_SHOWN)).items,

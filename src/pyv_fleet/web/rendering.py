@@ -13,13 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 _DIGEST: Final = re.compile(r"\b[0-9a-f]{64}\b")
 TEMPLATES: Final = Path(__file__).parent / "templates"
 #: the colour that a word has: good, warn, bad, quiet
-_MOODS: Final = {
-    **dict.fromkeys(("online", "healthy", "in_step", "completed", "good", "resolved", "settled", "committed"), "good"),
-    **dict.fromkeys(
-        ("degraded", "lagging", "paused", "inconclusive", "rolling", "reverting", "applying", "soaking"), "warn"
-    ),
-    **dict.fromkeys(("offline", "lost", "unhealthy", "drifted", "both", "reverted", "bad", "firing", "aborted"), "bad"),
-}
+_GOOD: Final = ("online", "healthy", "in_step", "completed", "good", "resolved", "settled", "committed", "back")
+_WARN: Final = (
+    *("degraded", "lagging", "paused", "inconclusive", "rolling", "reverting", "applying", "soaking", "waiting"),
+    *("retrying", "running", "standing"),
+)
+_BAD: Final = ("offline", "lost", "unhealthy", "drifted", "both", "reverted", "bad", "firing", "aborted", "failed")
+_MOODS: Final = {word: colour for colour, words in (("good", _GOOD), ("warn", _WARN), ("bad", _BAD)) for word in words}
 
 
 def render(template: str, **values: Any) -> str:
@@ -35,6 +35,11 @@ def mood(word: object) -> str:
 def clock(at: dt.datetime | None) -> str:
     """A time of day in UTC."""
     return "never" if at is None else at.astimezone(dt.UTC).strftime("%H:%M:%S")
+
+
+def moment(at: dt.datetime | None) -> str:
+    """Day and time of day in UTC."""
+    return "never" if at is None else at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def share(part: float, whole: float) -> float:
@@ -66,6 +71,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (mood, clock, share, figure, short, words):
+    for function in (mood, clock, moment, share, figure, short, words):
         environment.filters[function.__name__] = function
     return environment

@@ -63,6 +63,7 @@ from pyv_fleet.core.views.rollbacks import (
 from pyv_fleet.core.views.rollouts import (
     CheckView,
     DiffView,
+    MemberView,
     PlanView,
     PlanWaveView,
     RolloutName,
@@ -116,6 +117,7 @@ __all__ = [
     "IgnoreBody",
     "IgnoredView",
     "MeasureView",
+    "MemberView",
     "Page",
     "ParcelOrder",
     "PinBody",

@@ -11,7 +11,7 @@ from msgspec import Meta
 from pyv_fleet.core.policy import Asked, Moment
 from pyv_fleet.core.views.analysis import AnalysisView
 from pyv_fleet.core.views.page import Reason
-from pyv_fleet.core.words import RolloutState, Verdict, WaveState
+from pyv_fleet.core.words import MemberStanding, RolloutState, Verdict, WaveState
 
 RolloutName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.+-]{0,63}$(?!\n)")]
 
@@ -71,8 +71,19 @@ class WaveView(msgspec.Struct, frozen=True, kw_only=True):
     soak_seconds: int = 0
     #: whether a person must let it in
     approve: bool = False
+    #: how many devices each budget lets go wrong, once it was begun
+    allowed: dict[str, int] = {}
     #: the wave beside the rest of its channel; none = not begun, or the rollout wants none
     analysis: AnalysisView | None = None
+
+
+class MemberView(msgspec.Struct, frozen=True, kw_only=True):
+    """A device by which a wave is judged."""
+
+    device_id: str
+    standing: MemberStanding
+    #: what happened to it, in a sentence; of a wave that was judged only the word is kept
+    said: str
 
 
 class RolloutView(msgspec.Struct, frozen=True, kw_only=True):

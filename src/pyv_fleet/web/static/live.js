@@ -8,7 +8,7 @@
   live.addEventListener("htmx:sse:close", () => say(false, "not live"));
   live.addEventListener("fleet", () => say(true, "live"));
   // A new filter begins on its first page.
-  document.getElementById("q").addEventListener("input", () => {
+  document.getElementById("q")?.addEventListener("input", () => {
     document.querySelector('input[name="after"]')?.remove();
   }, { capture: true });
 })();

@@ -21,7 +21,7 @@ ROUTES = {
 WALK = sorted(((method, path, may) for method, path, may in ROUTES), key=lambda one: one[:2])
 #: what is open to all, because it asks for its own credentials or holds nothing
 OPEN = {
-    "/.well-known/est/cacerts", "/.well-known/est/simpleenroll", "/.well-known/est/simplereenroll", "/login", "/logout",
+    "/.well-known/est/cacerts", "/.well-known/est/simpleenroll", "/.well-known/est/simplereenroll", "/login",
     "/static/{name}", "/v1/ingest",
 }  # fmt: skip
 
@@ -43,8 +43,9 @@ def test_only_what_must_be_open_is_open_to_everybody() -> None:
 def test_without_credentials_from_outside_nothing_opens() -> None:
     browser = Browser(app_of(StandInDesk(), page_open_on_loopback=True))
     answers = {(method, path): browser(method, path).status_code for method, path, _ in walk()}
-    assert {code for (_, path), code in answers.items() if not path.startswith("/page") and path != "/"} == {401}
-    assert {answers["GET", "/"], answers["GET", "/page/overview"]} == {303}
+    on_page = {(method, path) for method, path, may in walk() if (may.page or may.form) and path != "/v1/events"}
+    assert {code for one, code in answers.items() if one not in on_page} == {401}
+    assert {answers[one] for one in on_page} == {303}
 
 
 @pytest.mark.parametrize("has", [AuthScope.READ, AuthScope.OPERATE])
@@ -84,12 +85,26 @@ def test_an_expired_certificate_is_nobody() -> None:
     assert Browser(app_of(desk), bearing=old)("GET", "/v1/devices/FLEET-1/desired").status_code == 401
 
 
-def test_a_token_in_a_cookie_acts_nowhere() -> None:
-    desk = StandInDesk()
-    browser = Browser(app_of(desk), cookie="pyvapi1.admin")
-    codes = {browser(method, path).status_code for method, path, may in walk() if not may.page}
+def test_a_session_of_the_page_opens_nothing_of_the_api() -> None:
+    browser = Browser(app_of(StandInDesk()), signed_in=AuthScope.ADMIN)
+    codes = {browser(method, path).status_code for method, path, may in walk() if not may.page and not may.form}
     assert codes == {403}
     assert browser("GET", "/").status_code == 200
+
+
+def test_no_form_is_taken_that_a_page_of_this_server_did_not_make() -> None:
+    desk = StandInDesk()
+    browser = Browser(app_of(desk), signed_in=AuthScope.ADMIN)
+    forms = [path for method, path, may in walk() if may.form and method == "POST"]
+    assert "/rollouts/new" in forms
+    assert {browser("POST", path, headers={"origin": "https://127.0.0.1:8443"}).status_code for path in forms} == {403}
+    assert {browser("POST", path, data={"seal": "x.y"}).status_code for path in forms} == {403}
+    assert [one for one in desk.asked if one[0] != "attention"] == []
+
+
+def test_a_token_in_a_header_opens_no_form() -> None:
+    browser = Browser(app_of(StandInDesk()), token="pyvapi1.admin")
+    assert {browser(method, path).status_code for method, path, may in walk() if may.form} == {403}
 
 
 def test_openapi_is_served_and_names_the_routes() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pyv_fleet.cli.rollout_follow import ENDS
 from pyv_fleet.core.rollout import MOVES
 from pyv_fleet.core.views import AnalysisView, Budgets, MeasureView, RolloutSpec, RolloutView
-from pyv_fleet.core.words import RolloutState, Verdict
+from pyv_fleet.core.words import MemberStanding, RolloutState, Verdict
 from running.console import console
 from running.faces import StandInDesk, rollout
 
@@ -63,6 +63,14 @@ def test_what_the_analysis_saw_is_said_of_every_wave_that_was_begun(tmp_path: Pa
     assert "health" in shown.splitlines()[-1]
     assert watched.stderr.count("wave 1: the analysis says: 9 of 20 unhealthy\n") == 1
     assert '"analysis":"the analysis says: 9 of 20 unhealthy"' in event
+
+
+def test_the_devices_of_a_wave_are_told_by_their_standing(tmp_path: Path) -> None:
+    desk = StandInDesk()
+    with console(tmp_path, desk) as here:
+        shown = here("rollout", "devices", "r-1", "--wave", "1", "--standing", "failed").stdout
+    assert "FLEET-1  failed    FLEET-1 refused the release" in shown
+    assert desk.asked == [("rollout_devices", "r-1", 1, MemberStanding.FAILED, None, 100)]
 
 
 def test_what_is_not_said_is_the_apis_own_default(tmp_path: Path) -> None:

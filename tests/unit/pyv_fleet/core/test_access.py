@@ -46,11 +46,19 @@ def test_a_device_reaches_only_what_is_its_own() -> None:
 
 
 @given(scope=SCOPES, needed=SCOPES)
-def test_a_token_in_a_cookie_opens_the_page_and_nothing_that_acts(scope: AuthScope, needed: AuthScope) -> None:
-    who = caller(name="x", scope=scope, by_cookie=True)
+def test_a_session_opens_the_page_and_its_forms_and_nothing_else(scope: AuthScope, needed: AuthScope) -> None:
+    who = caller(name="x", scope=scope, session="k")
     assert decide(May(scope=needed), who, Doors(), None) is not None
-    looks = decide(May(scope=needed, page=True), who, Doors(), None) is None
-    assert looks == (scope is not AuthScope.INGEST)
+    assert (decide(May(page=True), who, Doors(), None) is None) == (scope is not AuthScope.INGEST)
+    acts = decide(May(scope=needed, form=True), who, Doors(), None) is None
+    assert acts == (RANK.index(scope) >= RANK.index(needed))
+
+
+@given(scope=SCOPES)
+def test_a_form_is_open_to_sessions_alone_whatever_the_token_and_the_place(scope: AuthScope) -> None:
+    form, near = May(scope=AuthScope.OPERATE, form=True), Doors(page_open_on_loopback=True)
+    assert decide(form, caller(name="x", scope=scope, address="127.0.0.1"), near, None) is not None
+    assert decide(form, caller(address="127.0.0.1"), near, None) is not None
 
 
 def test_the_key_that_devices_bring_telemetry_with_opens_no_route() -> None:

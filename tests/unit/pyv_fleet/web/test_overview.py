@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pyv_fleet.core.views import FleetView
+from pyv_fleet.core.views import SnapshotView
 from pyv_fleet.web.filter import parse_filter
 from pyv_fleet.web.overview import Gathering, devices_of
 from running.faces import StandInDesk, device
@@ -18,10 +18,10 @@ def looks(desk: StandInDesk) -> int:
 class Slow(StandInDesk):
     """A store that takes its time."""
 
-    async def fleet(self) -> FleetView:
+    async def snapshot(self) -> SnapshotView:
         for _ in range(5):
             await asyncio.sleep(0)
-        return await super().fleet()
+        return await super().snapshot()
 
 
 def test_many_viewers_at_once_cost_two_looks_at_most() -> None:

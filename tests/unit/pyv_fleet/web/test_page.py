@@ -6,9 +6,9 @@ import re
 
 import msgspec
 
-from pyv_fleet.core.words import WaveState
+from pyv_fleet.core.words import AuthScope, WaveState
 from pyvorin_edge.vocabulary import Connectivity
-from running.faces import Browser, StandInDesk, app_of, device, rollout
+from running.faces import PAGE_TOKENS, Browser, StandInDesk, app_of, device, rollout
 
 NEAR = "127.0.0.1"
 
@@ -68,15 +68,21 @@ def test_by_default_even_loopback_is_asked_for_a_token() -> None:
 
 def test_signing_in_keeps_the_token_where_no_script_and_no_other_site_gets_it() -> None:
     browser = Browser(app_of(StandInDesk()))
-    answer = browser("POST", "/login", data={"token": "pyvapi1.read"})
-    cookie = answer.headers["set-cookie"].lower()
+    here = {"origin": "https://127.0.0.1:8443"}
+    token = PAGE_TOKENS[AuthScope.READ]
+    answer = browser("POST", "/login", data={"token": token}, headers=here)
+    cookie = answer.headers["set-cookie"]
     assert answer.status_code == 303
-    assert all(word in cookie for word in ("httponly", "samesite=strict", "secure"))
-    assert browser("POST", "/login", data={"token": "wrong"}).status_code == 401
+    assert all(word in cookie.lower() for word in ("__host-", "httponly", "samesite=strict", "secure"))
+    assert token not in cookie
+    assert browser("POST", "/login", data={"token": "wrong"}, headers=here).status_code == 401
+    assert (
+        browser("POST", "/login", data={"token": token}, headers={"origin": "https://127.0.0.1:1"}).status_code == 403
+    )
 
 
 def test_an_old_cookie_leads_to_the_login() -> None:
-    assert Browser(app_of(StandInDesk()), cookie="gone")("GET", "/").status_code == 303
+    assert Browser(app_of(StandInDesk()), session="gone")("GET", "/").status_code == 303
 
 
 def test_no_file_outside_static_is_served() -> None:

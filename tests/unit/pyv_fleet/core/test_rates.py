@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyv_fleet.api.rate import ADDRESSES_MAX, Rates
+from pyv_fleet.core.rates import ADDRESSES_MAX, Rates
 
 
 def test_a_burst_then_as_fast_as_it_fills() -> None:
