@@ -408,7 +408,7 @@ async def _seq(place: Place, device_id: str, seq: int) -> bool:
 
 
 async def _alerts(place: Place, name: str) -> bool:
-    page = await place.desk.alerts(None, 100)
+    page = await place.desk.alerting.page(None, 100)
     return any(one.name == name and one.state == "firing" for one in page.items)
 
 

@@ -76,15 +76,15 @@ def test_golden_hash_is_what_is_committed_until_the_device_is_late(tmp_path: Pat
 def test_alerts_are_raised_once_counted_when_they_are_none_and_refused_when_odd(tmp_path: Path) -> None:
     async def scene(place: Bench) -> None:
         await place.desk.article_alert("dev-a", "config_drift", "f" * 64, False)
-        assert (await place.desk.alerts(None, 9)).items == (), "without a golden it is no drift"
+        assert (await place.desk.alerting.page(None, 9)).items == (), "without a golden it is no drift"
         release = await place.desk.release(await place.release("1.0"))
         await place.order(release.digest)
         await place.heard(committed(release.digest, release.golden_hash, seq=1))
         await place.desk.article_alert("dev-a", "config_drift", release.golden_hash, False)
-        assert (await place.desk.alerts(None, 9)).items == ()
+        assert (await place.desk.alerting.page(None, 9)).items == ()
         for _ in range(2):
             await place.desk.article_alert("dev-a", "config_drift", "f" * 64, False)
-        assert [(one.name, one.verified) for one in (await place.desk.alerts(None, 9)).items] == [
+        assert [(one.name, one.verified) for one in (await place.desk.alerting.page(None, 9)).items] == [
             ("config_drift", False)
         ]
         with pytest.raises(Invalid):

@@ -18,7 +18,7 @@ WELL = DriftState(standing=Standing.IN_STEP, applied_hash="a" * 64, live_hash="a
 
 async def firing(place: Bench) -> list[str]:
     await place.engine.drift_watch.look()
-    return sorted(one.name for one in (await place.desk.alerts(None, 9)).items if one.state == "firing")
+    return sorted(one.name for one in (await place.desk.alerting.page(None, 9)).items if one.state == "firing")
 
 
 def test_healing_that_stopped_is_told_of_and_an_alert_of_the_articles_script_ends(tmp_path: Path) -> None:

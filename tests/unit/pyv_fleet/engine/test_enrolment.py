@@ -31,7 +31,7 @@ def serial(der: bytes) -> int:
 
 
 async def firing(place: Bench) -> list[str]:
-    return [one.name for one in (await place.desk.alerts(None, 100)).items if one.state == "firing"]
+    return [one.name for one in (await place.desk.alerting.page(None, 100)).items if one.state == "firing"]
 
 
 def test_a_device_joins_with_the_labels_of_its_token(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_a_canary_that_does_not_take_it_stops_it_and_reverting_brings_the_canary
         view = await desk.groups.get("sites")
         assert view.state is GroupState.STOPPED
         assert "FLEET-1" in view.because
-        assert [one.name for one in (await desk.alerts(None, 9)).items if one.state == "firing"] == ["group_stopped"]
+        assert [one.name for one in (await desk.alerting.page(None, 9)).items if one.state == "firing"] == [
+            "group_stopped"
+        ]
         await members.tick(10_000)
         assert who_has(members, DEBUG) == ["FLEET-1"]
         await desk.groups.revert("sites", WHY, "op")
@@ -103,7 +105,7 @@ def test_a_canary_that_does_not_take_it_stops_it_and_reverting_brings_the_canary
         assert who_has(members, {}) == list(ALL)
         view = await desk.groups.get("sites")
         assert (view.state, view.spec.values) == (GroupState.SETTLED, {})
-        assert not [one for one in (await desk.alerts(None, 9)).items if one.state == "firing"]
+        assert not [one for one in (await desk.alerting.page(None, 9)).items if one.state == "firing"]
 
     play(tmp_path, scene)
 

@@ -45,7 +45,7 @@ async def of(place: Bench, device_id: str = "dev-a") -> StatusRecord:
 
 
 async def firing(place: Bench) -> list[str]:
-    return [one.name for one in (await place.desk.alerts(None, 100)).items if one.state == "firing"]
+    return [one.name for one in (await place.desk.alerting.page(None, 100)).items if one.state == "firing"]
 
 
 def test_reports_and_beats_of_a_batch_end_in_one_row(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_of_foreign_directives_the_higher_is_adopted_and_the_lower_answered(tmp_
             place.engine.publishing.heard("stable", place.signer.directive(foreign))
             await place.engine.publishing.adopt()
         assert told == [higher.generation]
-        assert [one.name for one in (await place.desk.alerts(None, 9)).items] == ["foreign_directive"]
+        assert [one.name for one in (await place.desk.alerting.page(None, 9)).items] == ["foreign_directive"]
         assert (await place.order(first.rules[0].release)).generation > higher.generation
 
     play(tmp_path, scene)
