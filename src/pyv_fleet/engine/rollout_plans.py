@@ -242,7 +242,6 @@ def _digest(
         "baseline": None if baseline is None else baseline.digest,
         "terms": terms,
         "hold_outs": channel.hold_outs,
-        "herd": channel.herd,
         "devices": sorted((one.device_id, sorted(one.labels.items()), one.overlay_digest) for one in found),
     }
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
