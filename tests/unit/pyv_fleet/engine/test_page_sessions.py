@@ -48,7 +48,9 @@ def test_a_token_that_ends_ends_its_sessions_at_once() -> None:
     assert place.known(cookie) is None
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", new_api_token(), f"{TOKEN}x"])
+@pytest.mark.parametrize(
+    "token", ["", "nonsense", new_api_token(), f"{TOKEN}x"], ids=["none", "nonsense", "another", "longer"]
+)
 def test_no_other_token_signs_in(token: str) -> None:
     assert Place().sign_in(token) is None
 
