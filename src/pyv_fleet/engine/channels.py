@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.etags import NOTHING, etag_of
-from pyv_fleet.core.policy import Herd
+from pyv_fleet.core.policy import Herd, HoldOut
+from pyv_fleet.core.selectors import where_text
 from pyv_fleet.core.spans import overlap
 from pyv_fleet.core.views import ChannelBody, ChannelView, RuleView
-from pyv_fleet.core.waves import without_hold_outs
+from pyv_fleet.core.waves import is_held_out, without_hold_outs
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, refuse_unseen
 from pyv_fleet.engine.ground import Ground
@@ -20,13 +22,16 @@ from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_plans import RULES_MAX, hold_outs_of, rules_before
-from pyv_fleet.store import channels, devices, policies, releases, rollouts, tokens
+from pyv_fleet.store import channels, devices, policies, releases, rollbacks, rollouts, tokens
 from pyv_fleet.store import orders as directives
 from pyv_fleet.store.channels import ChannelRecord
 from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_channel, parse_label
 from pyvorin_edge.orders import Rule, Window
+
+HISTORY: Final = 200
+"""So many of a channel's directives are looked through for what it ran before."""
 
 
 class Channels:
@@ -236,5 +241,30 @@ async def _with_terms(connection: AsyncConnection, record: ChannelRecord, body: 
         _refuse_herd(body.herd, body.window)
     held = [await known_release(connection, one.release) for one in body.hold_outs]
     hold_outs = tuple(replace(one, release=release.digest) for one, release in zip(body.hold_outs, held, strict=True))
+    await _refuse_untried(connection, record, hold_outs)
     terms = msgspec.json.decode(msgspec.json.encode(replace(body, hold_outs=hold_outs)))
     return replace(record, **terms | {"drift_policy": body.drift_policy})
+
+
+async def _refuse_untried(connection: AsyncConnection, channel: ChannelRecord, hold_outs: Sequence[HoldOut]) -> None:
+    """Conflict for a hold-out that would bring devices what never was the channel's release: a way round the canary."""
+    stand = hold_outs_of(channel)
+    new = [one for one in hold_outs if one not in stand]
+    history = await directives.history(connection, channel.name, HISTORY) if new else []
+    known = {directive.rules[-1].release for directive in history}
+    for one in new:
+        if not history or one.release in known:
+            continue  # a channel's first release is nobody's yet
+        there = await rollbacks.in_channel(connection, channel.name)
+        moved = [
+            device
+            for device in there
+            if is_held_out(device.labels, (one,)) and device.said.running_release != one.release
+        ]
+        if moved:
+            whom = f"{len(moved)} devices with {where_text(one.where)}"
+            raise Conflict(
+                "a hold-out is no way to a new release",
+                f"{whom} do not run {one.release[:12]}, nor did {channel.name} ever: roll it out to them, canary "
+                "first, or hold them out on what they run",
+            )

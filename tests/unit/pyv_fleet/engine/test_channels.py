@@ -83,12 +83,29 @@ def test_hold_outs_are_in_force_at_once_and_gone_at_once(tmp_path: Path) -> None
     async def scene() -> None:
         async with bench(tmp_path) as place:
             old, new = await place.release("1.0"), await place.release("1.1")
+            await place.order(old)
             await place.order(new)
             held = HoldOut(where={"site": ("lab",)}, release="1.0")
             shown = await place.desk.put_channel("stable", ChannelBody(hold_outs=(held,)), "me")
             assert [(rule.release, rule.matches) for rule in shown.rules] == [(old, "site=lab"), (new, "all")]
             shown = await place.desk.put_channel("stable", ChannelBody(), "me")
             assert [rule.release for rule in shown.rules] == [new]
+
+    asyncio.run(scene())
+
+
+def test_a_hold_out_is_no_way_to_a_release_that_never_was_the_channels(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as place:
+            await place.enrol("dev-a")
+            await place.order(await place.release("1.0"))
+            await place.release("2.0")
+            kind = (await place.desk.device("dev-a")).labels
+            held = HoldOut(where={name: (value,) for name, value in kind.items()}, release="2.0")
+            with pytest.raises(Conflict, match="no way to a new release"):
+                await place.desk.put_channel("stable", ChannelBody(hold_outs=(held,)), "me")
+            nobody = HoldOut(where={"site": ("nowhere",)}, release="2.0")
+            await place.desk.put_channel("stable", ChannelBody(hold_outs=(nobody,)), "me")
 
     asyncio.run(scene())
 
