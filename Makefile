@@ -117,7 +117,7 @@ bench-bad-release: setup ## five kinds of bad release on 1,000 simulated devices
 
 nightly: setup   ## hours: second power cuts of every story, rollouts under any interleaving, 2,000 random kill -9, 100 of the controller; KILLS="--seed 1" for the same again
 	@PYV_NIGHTLY=1 $(BIN)/python -m pytest --timeout 3600 -n $(WORKERS) --dist load tests/faults/test_second_cuts.py \
-	  tests/faults/test_rollout_model.py
+	  tests/faults/test_rollout_model.py tests/faults/test_cuts_of_bundles.py tests/faults/test_cuts_of_kept_bundles.py
 	@PYTHONPATH=tests $(BIN)/python benchmarks/kill_nine.py $(KILLS)
 	@PYTHONPATH=tests $(BIN)/python benchmarks/controller_kills.py
 

@@ -14,7 +14,7 @@ CANARY = 4
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with fleet(tmp_path_factory.mktemp("bad"), devices=100, canary=CANARY) as made:
+    with fleet(tmp_path_factory.mktemp("bad"), devices=40, canary=CANARY) as made:
         yield made
 
 

@@ -138,7 +138,7 @@ def test_a_sigterm_while_it_starts_ends_what_runs_already(folder: Path) -> None:
     process = spawn_demo(folder, demo_argv(folder, *FEW))
     until(lambda: len(left_of(folder / "demo" / "controller")) > 1, within=60, what="controller and broker run")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0, words_of(folder)
+    assert process.wait(timeout=90) == 0, words_of(folder)
     _none_left(folder)
 
 

@@ -45,21 +45,22 @@ def spoil(**files: str | None) -> Callable[[Path], None]:
 AWAY = 'api = "http://127.0.0.1:9"\n'
 
 
-@pytest.mark.parametrize("words", ASKING, ids=" ".join)
-@pytest.mark.parametrize(
-    ("wrong", "code", "names"),
-    [
-        (spoil(context__toml=None), 2, "context.toml"),
-        (spoil(context__toml="api ="), 2, "context.toml"),
-        (spoil(token=None), 2, "token"),
-        (spoil(token="pyvapi1.nobody"), 4, "Not signed in"),
-        (spoil(context__toml=AWAY), 1, "pyv-fleet serve"),
-    ],
-    ids=["no context", "no TOML", "no token", "wrong token", "controller away"],
-)
-def test_what_every_command_needs(
-    tmp_path: Path, words: tuple[str, ...], wrong: Callable[[Path], None], code: int, names: str
-) -> None:
+#: what is wrong, the exit code, and what is named
+WRONG = {
+    "no context": (spoil(context__toml=None), 2, "context.toml"),
+    "no TOML": (spoil(context__toml="api ="), 2, "context.toml"),
+    "no token": (spoil(token=None), 2, "token"),
+    "wrong token": (spoil(token="pyvapi1.nobody"), 4, "Not signed in"),
+    "controller away": (spoil(context__toml=AWAY), 1, "pyv-fleet serve"),
+}
+#: each command with one of them in turn, and one command with all: they share the code that says it
+PAIRS = [(words, list(WRONG)[at % len(WRONG)]) for at, words in enumerate(ASKING)]
+PAIRS += [(ASKING[-1], name) for name in WRONG if (ASKING[-1], name) not in PAIRS]
+
+
+@pytest.mark.parametrize(("words", "name"), PAIRS, ids=[f"{' '.join(words)}, {name}" for words, name in PAIRS])
+def test_what_every_command_needs(tmp_path: Path, words: tuple[str, ...], name: str) -> None:
+    wrong, code, names = WRONG[name]
     with console(tmp_path, StandInDesk()) as here:
         wrong(here.home)
         done = here(*words, "-o", "json")
