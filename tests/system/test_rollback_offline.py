@@ -10,32 +10,18 @@ from typing import Any
 
 import pytest
 
-from running.controller import Controller, controller, start
+from running.controller import Controller, start
 from running.demo import until
-from running.simulated import configured, simulated
+from running.released import released, roll_out, said, versions
+from running.simulated import simulated
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Controller]:
-    with controller(tmp_path) as running:
-        configured(running, "1.0", "1.1", "1.2")
+    with released(tmp_path) as running:
         yield running
-
-
-def said(up: Controller, *words: str) -> Any:
-    return json.loads(up.cli(*words, "-o", "json").stdout)
-
-
-def versions(up: Controller) -> dict[str, str | None]:
-    return {one["device_id"]: one["version"] for one in said(up, "device", "list")["items"]}
-
-
-def roll_out(up: Controller, version: str, *waves: str, code: int = 0) -> None:
-    words = [word for wave in waves for word in ("--wave", wave)]
-    up.cli("rollout", "create", "--channel", "stable", "--release", version, "--reason", "a test", *words,
-           "--soak", "1", "--timeout", "60", code=code)  # fmt: skip
 
 
 def offline(up: Controller, *words: str, code: int = 0) -> tuple[dict[str, Any], str]:

@@ -13,17 +13,8 @@ class Histories(Transport):
 
     def device_history(self, device_id: str) -> Iterator[views.HistoryView]:
         """A device's, the newest first."""
-        yield from self._lines(f"/v1/devices/{safe(device_id)}/history")
+        yield from self.pages(f"/v1/devices/{safe(device_id)}/history", views.HistoryPage, {})
 
     def channel_history(self, name: str) -> Iterator[views.HistoryView]:
         """A channel's, the newest first."""
-        yield from self._lines(f"/v1/channels/{safe(name)}/history")
-
-    def _lines(self, path: str) -> Iterator[views.HistoryView]:
-        after: str | None = None
-        while True:
-            page = self.get(path, views.HistoryPage, {"after": after} if after else {})
-            yield from page.items
-            if page.next is None:
-                return
-            after = page.next
+        yield from self.pages(f"/v1/channels/{safe(name)}/history", views.HistoryPage, {})

@@ -8,22 +8,32 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 import msgspec
 
 from pyv_fleet.client.context import read_context
 from pyv_fleet.client.errors import ClientError, NoContext, NotReached, Refused, TimedOut, error_of
-from pyv_fleet.core import views
 from pyv_fleet.core.etags import NOTHING
 
 if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+Item = TypeVar("Item", covariant=True)
 SECONDS: Final = 30.0
 #: a POST that breaks in transit is sent again with the same Idempotency-Key, after so many seconds each
 AGAIN_AFTER_SECONDS: Final = (0.3, 1.0)
+
+
+class _Paged(Protocol[Item]):
+    """One page of any list; `next` is what to ask for as `?after=`."""
+
+    @property
+    def items(self) -> tuple[Item, ...]: ...
+
+    @property
+    def next(self) -> str | None: ...
 
 
 class Transport:
@@ -78,7 +88,7 @@ class Transport:
         headers = {"Content-Type": "application/json"} | ({} if seen is None else _held_to(seen))
         return parsed(self.answer(method, path, msgspec.json.encode(body), query=query, headers=headers).content, into)
 
-    def pages(self, path: str, into: type[views.Page[T]], query: Mapping[str, Any]) -> Iterator[T]:
+    def pages(self, path: str, into: type[_Paged[T]], query: Mapping[str, Any]) -> Iterator[T]:
         """Every item of a paged list, in its order."""
         after: str | None = None
         while True:

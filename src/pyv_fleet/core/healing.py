@@ -1,14 +1,24 @@
-"""Whether a drift that should be healed is not, and whether an alert of a drift was answered by the device itself."""
+"""Drift as devices report it: in words, whether one that should be healed is not, whether its alert was answered."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pyvorin_edge.vocabulary import Connectivity, DriftKind, DriftPolicy, Phase, Standing
 
 UNHEALED_SECONDS: Final = 180
 """A device heals at once, and tries again after a minute: what is still drifted then, it has given up."""
+PATHS_SHOWN: Final = 5
 DRIFTED: Final = (Standing.DRIFTED, Standing.BOTH)
+
+
+def drift_words(kinds: Sequence[DriftKind], paths: Sequence[str], more: int = 0) -> str:
+    """Its kinds and where it is, `edited: /a, /b and 3 more`; `more` paths are not among these."""
+    what = ", ".join(kind.value for kind in kinds) or "drifted"
+    where = ", ".join(paths[:PATHS_SHOWN])
+    others = len(paths) - PATHS_SHOWN + more
+    return what + (f": {where}" if where else "") + (f" and {others} more" if others > 0 else "")
 
 
 def policy_of(own: DriftPolicy | None, channel: DriftPolicy) -> DriftPolicy:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from pyv_fleet.core.healing import drift_words
 from pyv_fleet.core.words import Happening
 from pyvorin_edge.vocabulary import Connectivity, DriftKind, HealthStatus, Outcome, Phase, Standing, WaitingFor
 
@@ -22,7 +23,6 @@ LANDMARKS: Final = frozenset(
 )
 """What stays when a history is thinned: a phase of a year ago tells nothing, how the update ended does."""
 DAY_MS: Final = 86_400_000
-PATHS_SHOWN: Final = 5
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +95,8 @@ def _lines(before: Moment, after: Moment) -> Iterator[Line]:
         before.drift_kinds,
         before.drift_paths,
     ):
-        yield Line(Happening.DRIFT, _drift(after))
+        said = f", {drift_words(after.drift_kinds, after.drift_paths)}" if after.drift_kinds else ""
+        yield Line(Happening.DRIFT, f"{after.standing}{said}")
     if after.health_status is not before.health_status:
         yield Line(Happening.HEALTH, f"{before.health_status} → {after.health_status}")
 
@@ -122,11 +123,3 @@ def _result(after: Moment) -> str:
     for more in (after.result_code, after.result_detail):
         said += f", {more}" if more else ""
     return said
-
-
-def _drift(after: Moment) -> str:
-    kinds = ", ".join(kind.value for kind in after.drift_kinds)
-    paths = ", ".join(after.drift_paths[:PATHS_SHOWN])
-    more = len(after.drift_paths) - PATHS_SHOWN
-    where = f": {paths}" + (f" and {more} more" if more > 0 else "") if paths else ""
-    return f"{after.standing}" + (f", {kinds}{where}" if kinds else "")

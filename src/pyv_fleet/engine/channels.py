@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from pyv_fleet.core.waves import is_held_out, without_hold_outs
 from pyv_fleet.engine.audit import AuditLog
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound, refuse_unseen
 from pyv_fleet.engine.ground import Ground
+from pyv_fleet.engine.last_good import HISTORY
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.paces import Paces
 from pyv_fleet.engine.releases import known_release
@@ -29,9 +29,6 @@ from pyv_fleet.store.rollouts import WaveRecord
 from pyvorin_edge.errors import IdentityError
 from pyvorin_edge.identity import parse_channel, parse_label
 from pyvorin_edge.orders import Rule, Window
-
-HISTORY: Final = 200
-"""So many of a channel's directives are looked through for what it ran before."""
 
 
 class Channels:

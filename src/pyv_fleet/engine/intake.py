@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pyv_fleet.core.healing import DRIFTED
+from pyv_fleet.core.healing import DRIFTED, drift_words
 from pyv_fleet.core.hearing import Position, hear_beat, hear_report
 from pyv_fleet.core.words import AlertName, Hearing
 from pyv_fleet.engine import statuses
@@ -178,9 +178,9 @@ class Intake:
             for device_id, known in list(batch.known.items()):
                 if known.status.connectivity is Connectivity.ONLINE:
                     batch.put(device_id, statuses.after_silence(known.status))
-            await self._save(connection, batch)
+            heard = await self._save(connection, batch)
         self._tell_stored(batch)
-        await self._tell(batch.heard(), {})
+        await self._tell(heard, {})
 
     async def _sleep(self) -> None:
         """Until something waits, or an end is ripe."""
@@ -210,9 +210,9 @@ class Intake:
                 except Exception:  # one message that we cannot handle must not hold up all others
                     log.exception("a message of %s could not be taken", each.word.device_id)
                     self.dropped["fault"] += 1
-            await self._save(connection, batch)
+            heard = await self._save(connection, batch)
         self._tell_stored(batch)
-        return batch.heard(), batch.questions
+        return heard, batch.questions
 
     def _take(self, batch: _Batch, word: Word, connection: int) -> None:
         if word.device_id not in batch.known:
@@ -285,17 +285,19 @@ class Intake:
         if not word.retained and not self._presences.has_ended(device_id, session):
             batch.put(device_id, statuses.after_birth(status, batch.now_ms))
 
-    async def _save(self, connection: AsyncConnection, batch: _Batch) -> None:
+    async def _save(self, connection: AsyncConnection, batch: _Batch) -> list[Heard]:
+        """Statuses, and what follows from them; what others are told after the commit."""
         changed = [batch.known[device_id].status for device_id in batch.before]
         await statuses_stored.save_many(connection, changed)
-        heard = [(one.before, one.after) for one in batch.heard()]
-        await note_words(connection, heard, batch.now_ms)
+        heard = batch.heard()
+        await note_words(connection, ((one.before, one.after) for one in heard), batch.now_ms)
         for device_id, detail in batch.clones.items():
             await self._alerting.raise_alert(
                 connection, AlertName.CLONE_OR_RESTORED, detail=detail, device_id=device_id
             )
         said = [(batch.before[device_id], batch.known[device_id].status) for device_id in batch.reports]
         await self._drift(connection, said)
+        return heard
 
     async def _drift(self, connection: AsyncConnection, said: Sequence[tuple[StatusRecord, StatusRecord]]) -> None:
         """One open alert a device, raised and resolved as its reports say (PROTOCOL 7). Words that are there are
@@ -306,7 +308,10 @@ class Intake:
         for before, after in said:
             if _begins(before, after):
                 await self._alerting.raise_alert(
-                    connection, AlertName.CONFIG_DRIFT, detail=_drift_detail(after), device_id=after.device_id
+                    connection,
+                    AlertName.CONFIG_DRIFT,
+                    detail=drift_words(after.drift_kinds, after.drift_paths, after.drift_more),
+                    device_id=after.device_id,
                 )
 
     def _tell_stored(self, batch: _Batch) -> None:
@@ -335,13 +340,6 @@ def _begins(before: StatusRecord, after: StatusRecord) -> bool:
 def _may_end(before: StatusRecord, after: StatusRecord) -> bool:
     changed = before.standing is not after.standing
     return changed and after.standing not in DRIFTED and after.standing is not Standing.UNKNOWN
-
-
-def _drift_detail(status: StatusRecord) -> str:
-    what = ", ".join(kind.value for kind in status.drift_kinds) or "drifted"
-    where = ", ".join(status.drift_paths[:5])
-    more = len(status.drift_paths) - 5 + status.drift_more
-    return what + (f": {where}" if where else "") + (f" and {more} more" if more > 0 else "")
 
 
 def _nobody() -> None:

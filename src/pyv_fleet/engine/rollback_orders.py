@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pyv_fleet.core.offline import LAST_GOOD
-from pyv_fleet.core.rollback import RULES_MAX, Ran, good_since, rollback_rules
+from pyv_fleet.core.rollback import RULES_MAX, Ran, rollback_rules
 from pyv_fleet.core.rollout import Plan
 from pyv_fleet.core.selectors import in_where, where_text
 from pyv_fleet.core.views import RollbackSpec
@@ -19,7 +18,7 @@ from pyv_fleet.core.waves import is_held_out
 from pyv_fleet.core.words import ReturnStanding
 from pyv_fleet.engine.errors import Conflict, Invalid, NotFound
 from pyv_fleet.engine.ground import Ground
-from pyv_fleet.engine.last_good import last_good
+from pyv_fleet.engine.last_good import last_goods
 from pyv_fleet.engine.orders import Orders
 from pyv_fleet.engine.releases import known_release
 from pyv_fleet.engine.rollout_effects import baseline_rule
@@ -34,9 +33,6 @@ from pyv_fleet.store.releases import ReleaseRecord
 from pyv_fleet.store.rollbacks import AckRecord, RollbackRecord, RollbackTarget, Touched
 from pyvorin_edge.identity import Digest
 from pyvorin_edge.vocabulary import Connectivity
-
-HISTORY: Final = 200
-"""So many of a channel's directives are looked through for a release that was its whole one."""
 
 
 @dataclass(frozen=True)
@@ -183,22 +179,6 @@ async def _versions(connection: AsyncConnection, devices: Sequence[Touched]) -> 
 async def _held_out(connection: AsyncConnection, channel: str, found: Sequence[Touched]) -> int:
     terms = await channels.get(connection, channel)
     return 0 if terms is None else sum(is_held_out(one.labels, hold_outs_of(terms)) for one in found)
-
-
-async def last_goods(connection: AsyncConnection, channel: str) -> tuple[Digest, ...]:
-    """What `last-good` means on a channel now, the first choice first; the others are for when that one is barred.
-
-    While a rollout has not ended: its baseline. While a hold stands: what the rest stays on. Else the release that was
-    the whole channel's before the present one. Then what was so before that and was not left by a rollback.
-    """
-    current = await directives.current(connection, channel)
-    if current is None:
-        return ()
-    first = await last_good(connection, channel)
-    if first is None:
-        return ()
-    whole = [one.rules[0] for one in await directives.history(connection, channel, HISTORY) if len(one.rules) == 1]
-    return good_since(Digest(first), whole)
 
 
 def acks(rollback_id: str, parts: Sequence[Part]) -> list[AckRecord]:
